@@ -1,0 +1,101 @@
+"""Plans: what a fit will release and what that costs, known before any data.
+
+`Facts` are the public facts a price may depend on. A `Plan` is the priced list of
+mechanisms made from them; the accountant charges a plan, the fit then runs the
+very same plan, and the receipt is the plan as it was run. So what is charged can't
+drift from what is done.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .accounting import Adjacency, PrivacyLoss, check_adjacency
+from .mechanisms import Mechanism
+
+ROW_CAP = 2**31
+"""Public bound on the number of rows where the true number is private."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a fit may know before it pays.
+
+    Parameters
+    ----------
+    adjacency : {"add-remove", "replace-one"}, default="add-remove"
+    n_features : int, default=None
+        Number of columns.
+    classes : tuple, default=None
+        The class labels, declared or taken as public.
+    n_rows : int, default=None
+        Number of rows; only under replace-one, where it is public.
+    row_cap : int, default=2**31
+        Public upper bound on the number of rows.
+    bounds : tuple (low, high) of arrays of shape (n_features,), default=None
+        Public bounds of the columns, for instance those of a private scaler's
+        output.
+    """
+
+    adjacency: Adjacency = "add-remove"
+    n_features: int | None = None
+    classes: tuple[Any, ...] | None = None
+    n_rows: int | None = None
+    row_cap: int = ROW_CAP
+    bounds: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        check_adjacency(self.adjacency)
+        if self.adjacency == "add-remove" and self.n_rows is not None:
+            raise ValueError("n_rows is private under add-remove adjacency and can't be a fact.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A priced list of releases.
+
+    Parameters
+    ----------
+    mechanisms : tuple of Mechanism
+        Calibrated mechanisms with distinct names.
+    adjacency : {"add-remove", "replace-one"}
+    source : str
+        Name of the estimator that will run the plan.
+    assumptions : tuple of str, default=()
+        What is taken as public, in sentences.
+    reproducible : bool, default=False
+        Whether the noise comes from a fixed seed, which protects nobody.
+    """
+
+    mechanisms: tuple[Mechanism, ...]
+    adjacency: Adjacency
+    source: str
+    assumptions: tuple[str, ...] = ()
+    reproducible: bool = False
+
+    def __post_init__(self) -> None:
+        names = [mechanism.name for mechanism in self.mechanisms]
+        if len(set(names)) != len(names):
+            raise ValueError(f"Mechanisms of a plan need distinct names. Got {names}.")
+
+    @property
+    def loss(self) -> PrivacyLoss:
+        """Price of the whole plan."""
+        return PrivacyLoss.compose(m.loss(self.adjacency) for m in self.mechanisms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        loss = self.loss
+        return {
+            "source": self.source,
+            "adjacency": self.adjacency,
+            "mechanisms": [m.describe(self.adjacency) for m in self.mechanisms],
+            "mu": loss.mu,
+            "delta": loss.delta,
+            "epsilon": loss.epsilon,
+            "assumptions": list(self.assumptions),
+            "reproducible": self.reproducible,
+        }
+
+
