@@ -1,0 +1,373 @@
+"""Gaussian differential privacy and its conversions, exact to rounding.
+
+A release is *mu-GDP* when telling neighbours apart by it is no easier than telling
+N(0, 1) from N(mu, 1) by one draw (Dong, Roth and Su 2022). Everything skprivacy
+releases is priced in this coordinate; (epsilon, delta) is only how budgets are given
+and shown. The two are tied by
+
+    delta(mu, epsilon) = Phi(-t) - e^epsilon Phi(-t - mu),    t = epsilon / mu - mu / 2,
+
+which as written overflows, and loses all digits where mu or delta is small. With the
+Mills ratio M(s) = Phi(-s) / phi(s) it is
+
+    delta(mu, epsilon) = phi(t) (M(t) - M(t + mu)),
+
+whose logarithm is accurate everywhere: the difference is taken as it stands for
+mu > 1 and as an integral of -M' for smaller mu, where it would cancel. In this form
+the derivatives are simple (d delta / d mu = phi(t), d delta / d epsilon =
+-phi(t) M(t + mu)) and log delta is concave in mu and in epsilon, so that Newton's
+method started beyond the solution comes down to it without a bracket.
+"""
+
+import math
+from typing import Any, overload
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfcx, erfinv, log_expit, log_ndtr, ndtri_exp
+
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+_SQRT_HALF_PI = math.sqrt(0.5 * math.pi)
+_SQRT_HALF = math.sqrt(0.5)
+_SQRT_8 = math.sqrt(8.0)
+
+_points, _point_weights = leggauss(12)
+_NODES = (_points + 1) / 2
+_WEIGHTS = _point_weights / 2
+
+# 1 - s M(s) cancels for large s, where its asymptotic series (in 1 / s^2) has converged.
+_SERIES_FROM = 30.0
+_SERIES = (-135135.0, 10395.0, -945.0, 105.0, -15.0, 3.0)
+
+_MAX_NEWTON = 100
+
+
+def _mills(s: Any) -> Any:
+    """Return the Mills ratio Phi(-s) / phi(s)."""
+    return _SQRT_HALF_PI * erfcx(s * _SQRT_HALF)
+
+
+def _mills_slope(s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return -M'(s) = 1 - s M(s) for s >= -1/2."""
+    slope: NDArray[np.float64] = 1.0 - s * _mills(s)
+    if s.max() > _SERIES_FROM:
+        large = s > _SERIES_FROM
+        inverse = 1.0 / np.square(s[large])
+        slope[large] = inverse * (1.0 - inverse * np.polyval(_SERIES, inverse))
+    return slope
+
+
+def _log_delta(mu: float, epsilon: Any) -> Any:
+    """Return log delta(mu, epsilon) for 0 < mu < inf and finite epsilon >= 0."""
+    t = epsilon / mu - 0.5 * mu
+    if mu > 1.0:
+        ratio = erfcx((epsilon / mu + 0.5 * mu) * _SQRT_HALF) / erfcx(t * _SQRT_HALF)
+        return log_ndtr(-t) + np.log1p(-ratio)
+    slopes = _mills_slope(np.asarray(t)[..., np.newaxis] + mu * _NODES)
+    return np.log(mu * (slopes @ _WEIGHTS)) - (0.5 * t * t + _LOG_SQRT_2PI)
+
+
+def _check_mu(mu: float) -> float:
+    mu = float(mu)
+    if not mu >= 0:
+        raise ValueError(f"mu must be a number in the range [0, inf]. Got {mu} instead.")
+    return mu
+
+
+def _check_delta(delta: float) -> float:
+    delta = float(delta)
+    if not 0 <= delta <= 1:
+        raise ValueError(f"delta must be a number in the range [0, 1]. Got {delta} instead.")
+    return delta
+
+
+def _check_epsilon(epsilon: float) -> float:
+    epsilon = float(epsilon)
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon must be a number in the range [0, inf]. Got {epsilon} instead.")
+    return epsilon
+
+
+@overload
+def gdp_delta(mu: float, epsilon: float) -> float: ...
+@overload
+def gdp_delta(mu: float, epsilon: ArrayLike) -> float | NDArray[np.float64]: ...
+def gdp_delta(mu: float, epsilon: ArrayLike) -> float | NDArray[np.float64]:
+    """Return the delta that a mu-GDP release has at epsilon.
+
+    Parameters
+    ----------
+    mu : float
+        In [0, inf].
+    epsilon : float or array-like
+        Any real number, also negative or infinite. For a negative epsilon the value is
+        1 - e^epsilon + e^epsilon delta(mu, -epsilon).
+
+    Returns
+    -------
+    float or ndarray of the shape of `epsilon`
+        The least delta such that the release is (epsilon, delta)-DP. For mu = inf it is
+        1 at every epsilon, infinity included.
+
+    Raises
+    ------
+    ValueError
+        If `mu` is negative or NaN, or `epsilon` NaN.
+
+    References
+    ----------
+    Dong, Roth and Su (2022), "Gaussian differential privacy", Corollary 2.13; the same
+    function as in Balle and Wang (2018), "Improving the Gaussian mechanism".
+
+    Examples
+    --------
+    >>> from skprivacy.accounting import gdp_delta
+    >>> round(gdp_delta(1.0, 1.0), 12)
+    0.126936737507
+    """
+    mu = _check_mu(mu)
+    values = np.asarray(epsilon, dtype=np.float64)
+    if np.isnan(values).any():
+        raise ValueError("epsilon must not be NaN.")
+    if mu == math.inf:
+        result = np.ones_like(values)
+    else:
+        size = np.abs(values)
+        finite = size < math.inf
+        result = np.zeros_like(values)
+        if mu > 0:
+            with np.errstate(over="ignore", under="ignore", divide="ignore"):
+                result[finite] = np.exp(_log_delta(mu, size[finite]))
+        negative = values < 0
+        if negative.any():
+            below = values[negative]
+            result[negative] = np.exp(below) * result[negative] - np.expm1(below)
+    return result if values.ndim else float(result)
+
+
+def gdp_epsilon(mu: float, delta: float) -> float:
+    """Return the epsilon that a mu-GDP release has at delta.
+
+    Parameters
+    ----------
+    mu : float
+        In [0, inf].
+    delta : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+        The least epsilon >= 0 such that the release is (epsilon, delta)-DP: 0 where
+        `delta` is large enough for that, infinity for delta = 0 (unless mu = 0).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> from skprivacy.accounting import gdp_epsilon
+    >>> round(gdp_epsilon(1.0, 1e-6), 9)
+    4.886554117
+    """
+    mu, delta = _check_mu(mu), _check_delta(delta)
+    if mu == 0 or delta == 1:
+        return 0.0
+    if delta == 0 or mu == math.inf:
+        return math.inf
+    target = math.log(delta)
+    if _log_delta(mu, 0.0) <= target:
+        return 0.0
+    # delta <= Phi(-t) bounds epsilon from above; from there Newton descends monotonically.
+    epsilon = mu * (0.5 * mu - float(ndtri_exp(target)))
+    for _ in range(_MAX_NEWTON):
+        t = epsilon / mu - 0.5 * mu
+        log_delta = float(_log_delta(mu, epsilon))
+        slope = float(_mills(epsilon / mu + 0.5 * mu)) * math.exp(
+            -0.5 * t * t - _LOG_SQRT_2PI - log_delta
+        )
+        step = (target - log_delta) / slope
+        epsilon -= step
+        if step <= 4e-16 * epsilon:
+            break
+    return max(epsilon, 0.0)
+
+
+def gdp_mu(epsilon: float, delta: float) -> float:
+    """Return the mu whose mu-GDP release is exactly (epsilon, delta)-DP.
+
+    The Gaussian mechanism of L2 sensitivity D that spends (epsilon, delta) has the noise
+    scale D / gdp_mu(epsilon, delta), which is the "analytic Gaussian mechanism".
+
+    Parameters
+    ----------
+    epsilon : float
+        In [0, inf].
+    delta : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+        The largest such mu: infinity for epsilon = inf or delta = 1, where nothing is
+        asked, and 0 for delta = 0 with a finite epsilon, which no Gaussian noise meets.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> from skprivacy.accounting import gdp_mu
+    >>> round(gdp_mu(1.0, 1e-6), 12)
+    0.236651243061
+    """
+    epsilon, delta = _check_epsilon(epsilon), _check_delta(delta)
+    if epsilon == math.inf or delta == 1:
+        return math.inf
+    if delta == 0:
+        return 0.0
+    # At epsilon = 0, delta = 2 Phi(mu / 2) - 1; elsewhere this bounds mu from below, as does
+    # delta <= Phi(-t). From the larger of the two Newton ascends monotonically.
+    at_zero = _SQRT_8 * float(erfinv(delta))
+    if epsilon == 0:
+        return at_zero
+    target = math.log(delta)
+    z = -float(ndtri_exp(target))
+    root = math.sqrt(z * z + 2 * epsilon)
+    mu = max(at_zero, 2 * epsilon / (z + root) if z > 0 else root - z)
+    for _ in range(_MAX_NEWTON):
+        t = epsilon / mu - 0.5 * mu
+        log_delta = float(_log_delta(mu, epsilon))
+        step = (target - log_delta) * math.exp(log_delta + 0.5 * t * t + _LOG_SQRT_2PI)
+        mu += step
+        if step <= 4e-16 * mu:
+            break
+    return mu
+
+
+def pure_mu(epsilon: float) -> float:
+    """Return the least mu such that every epsilon-DP release is mu-GDP.
+
+    mu = -2 Phi^-1(1 / (1 + e^epsilon)): the trade-off function of an epsilon-DP release
+    lies above two straight lines that meet at the fixed point 1 / (1 + e^epsilon), and a
+    convex function with the same ends lies under them once it passes under their meeting
+    point.
+
+    Parameters
+    ----------
+    epsilon : float
+        In [0, inf].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `epsilon` is negative or NaN.
+
+    Examples
+    --------
+    >>> from skprivacy.accounting import pure_mu
+    >>> round(pure_mu(1.0), 4)
+    1.232
+    """
+    epsilon = _check_epsilon(epsilon)
+    if epsilon < 1:
+        return _SQRT_8 * float(erfinv(math.tanh(0.5 * epsilon)))
+    if epsilon == math.inf:
+        return math.inf
+    return -2.0 * float(ndtri_exp(log_expit(-epsilon)))
+
+
+def pure_epsilon(mu: float) -> float:
+    """Return the largest epsilon whose epsilon-DP releases are all mu-GDP.
+
+    The inverse of `pure_mu`: log(Phi(mu / 2) / Phi(-mu / 2)).
+
+    Parameters
+    ----------
+    mu : float
+        In [0, inf].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `mu` is negative or NaN.
+    """
+    mu = _check_mu(mu)
+    if mu < 1:
+        return 2.0 * math.atanh(math.erf(mu / _SQRT_8))
+    return float(log_ndtr(0.5 * mu) - log_ndtr(-0.5 * mu))
+
+
+def laplace_mu(ratio: float) -> float:
+    """Return the least mu such that the Laplace mechanism is mu-GDP.
+
+    mu = -2 Phi^-1(e^(-ratio / 2) / 2), the fixed point of Laplace's trade-off function.
+    It holds for vectors too: mu^2 is convex in the ratio and vanishes at 0, so that a
+    sensitivity spread over coordinates costs no more than one spent in a single one.
+
+    Parameters
+    ----------
+    ratio : float
+        L1 sensitivity over noise scale (the release's pure epsilon), in [0, inf].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `ratio` is negative or NaN.
+
+    Examples
+    --------
+    >>> from skprivacy.accounting import laplace_mu
+    >>> round(laplace_mu(1.0), 4)
+    1.0301
+    """
+    ratio = float(ratio)
+    if not ratio >= 0:
+        raise ValueError(f"ratio must be a number in the range [0, inf]. Got {ratio} instead.")
+    if ratio < 1:
+        return _SQRT_8 * float(erfinv(-math.expm1(-0.5 * ratio)))
+    if ratio == math.inf:
+        return math.inf
+    return -2.0 * float(ndtri_exp(-0.5 * ratio - math.log(2.0)))
+
+
+def laplace_ratio(mu: float) -> float:
+    """Return the largest ratio at which the Laplace mechanism is mu-GDP.
+
+    The inverse of `laplace_mu`: noise of scale sensitivity / laplace_ratio(mu) spends mu.
+
+    Parameters
+    ----------
+    mu : float
+        In [0, inf].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If `mu` is negative or NaN.
+    """
+    mu = _check_mu(mu)
+    if mu < 1:
+        return -2.0 * math.log1p(-math.erf(mu / _SQRT_8))
+    return -2.0 * (float(log_ndtr(-0.5 * mu)) + math.log(2.0))
