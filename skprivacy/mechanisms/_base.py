@@ -15,7 +15,26 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from ..accounting import Adjacency, PrivacyLoss
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One release, as it leaves a mechanism.
+
+    Parameters
+    ----------
+    value : array or int
+        The noisy statistic, in its own units.
+    noise_scale : float, array or None
+        Scale of the noise in the same units: standard deviation of Gaussian, b of
+        Laplace noise; None where no noise is added to the value itself.
+    """
+
+    value: Any
+    noise_scale: float | np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +58,9 @@ class Mechanism(ABC):
 
     noise: ClassVar[str]
     """Law of the noise: "gaussian", "laplace", "exponential" or another name."""
+
+    kind: ClassVar[str]
+    """How the release is asked for: "sum", "select" or "solve"."""
 
     @abstractmethod
     def loss(self, adjacency: Adjacency) -> PrivacyLoss:
@@ -72,7 +94,9 @@ class Mechanism(ABC):
     def calibrated_noise(self) -> float:
         """Return `noise_multiplier`, or raise if it was never solved."""
         if self.noise_multiplier is None:
-            raise ValueError(f"Mechanism {self.name!r} is not calibrated yet. Call calibrate first.")
+            raise ValueError(
+                f"Mechanism {self.name!r} is not calibrated yet. Call calibrate first."
+            )
         return self.noise_multiplier
 
     def describe(self, adjacency: Adjacency) -> dict[str, Any]:

@@ -318,7 +318,7 @@ def _check_range(name: str, value: float) -> None:
         )
 
 
-def _fold_columns(terms: FloatArray) -> FloatArray:
+def fold_columns(terms: FloatArray) -> FloatArray:
     """Return the sum of each row by a fixed binary tree of elementwise additions.
 
     A library's sum along an axis may order its additions by memory layout or block
@@ -369,11 +369,11 @@ def _quantise(
 
 
 def _euclidean(scaled: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt(_fold_columns(scaled * scaled)))
+    return np.asarray(np.sqrt(fold_columns(scaled * scaled)))
 
 
 def _absolute(scaled: FloatArray) -> FloatArray:
-    return _fold_columns(np.abs(scaled))
+    return fold_columns(np.abs(scaled))
 
 
 def quantise_rows(X: FloatArray, clip: float, *, grid: float) -> FloatArray:

@@ -1,0 +1,312 @@
+"""The contract of every private estimator.
+
+`DPEstimator` owns the order of events in a fit: validate parameters and the data's
+form, price the plan from public facts, charge the ledger in one transaction, and
+only then let the subclass touch values. A subclass writes two methods: `_mechanisms`
+says what will be released and with which shares of the budget, `_fit` computes on
+the rows and gets results out through a `Release` alone.
+
+>>> import numpy as np
+>>> from skprivacy.base import DPEstimator
+>>> from skprivacy.mechanisms import GaussianSum
+>>> class DPMeanVector(DPEstimator):
+...     def fit(self, X, y=None):
+...         return self._private_fit(X, y)
+...
+...     def _mechanisms(self, facts):
+...         return [GaussianSum(name="sum", share=0.9), GaussianSum(name="count", share=0.1)]
+...
+...     def _fit(self, X, y, sample_weight, release):
+...         total = release.sum("sum", X)  # each row is clipped to norm 1
+...         count = release.sum("count", np.ones((X.shape[0], 1)))
+...         self.mean_ = total / max(float(count[0]), 1.0)
+>>> model = DPMeanVector(epsilon=1.0, delta=1e-6, random_state=0).fit(np.full((500, 2), 0.5))
+>>> model.mean_.round(1)
+array([0.5, 0.5])
+>>> round(model.privacy_.epsilon, 6)
+1.0
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ._sklearn import Interval, check_sample_weight
+from .accounting import Adjacency, gdp_mu
+from .bounding import declared_bounds
+from .exceptions import ReleaseError
+from .ledger import PrivacyAccountant, Receipt
+from .mechanisms import Mechanism, RandomSource, Rows, random_source
+from .plan import Facts, Plan
+
+SAFETY = 1e-9
+"""Part of mu squared that calibration leaves unused, so that exact splits never trip."""
+
+
+class Release:
+    """The only way out of the private rows during a fit.
+
+    Every release has to be declared in the plan and can be drawn once.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan that was charged.
+    facts : Facts
+        The public facts it was made from.
+    source : RandomSource
+        Where the noise's random words come from.
+    """
+
+    def __init__(self, plan: Plan, facts: Facts, source: RandomSource) -> None:
+        self._plan = plan
+        self.facts = facts
+        self._source = source
+        self._waiting = {mechanism.name: mechanism for mechanism in plan.mechanisms}
+        self.noise_scales: dict[str, Any] = {}
+
+    @property
+    def adjacency(self) -> Adjacency:
+        """Adjacency under which the plan was priced."""
+        return self._plan.adjacency
+
+    def mechanism(self, name: str) -> Mechanism:
+        """Return the calibrated mechanism called `name`, drawn or not."""
+        for mechanism in self._plan.mechanisms:
+            if mechanism.name == name:
+                return mechanism
+        raise ReleaseError(f"Release {name!r} is not declared in the plan.")
+
+    def sum(self, name: str, rows: Rows, **options: Any) -> np.ndarray:
+        """Release a noisy sum over rows (an array, or a function that yields blocks)."""
+        return np.asarray(self._draw("sum", name, rows, **options))
+
+    def select(self, name: str, row_scores: Rows, **options: Any) -> int:
+        """Release the index of a candidate with a high total of `row_scores`."""
+        return int(self._draw("select", name, row_scores, **options))
+
+    def solve(self, name: str, *rows: Any, **options: Any) -> Any:
+        """Run a mechanism that owns its solver, such as objective perturbation."""
+        return self._draw("solve", name, *rows, **options)
+
+    def _draw(self, kind: str, name: str, *args: Any, **options: Any) -> Any:
+        mechanism = self._waiting.get(name)
+        if mechanism is None:
+            self.mechanism(name)
+            raise ReleaseError(
+                f"Release {name!r} was drawn already; a second draw is not paid for."
+            )
+        if mechanism.kind != kind:
+            raise ReleaseError(
+                f"Release {name!r} is declared as a {mechanism.kind!r}, not a {kind!r}."
+            )
+        # Spent even if drawing fails: a second attempt would be a second look.
+        del self._waiting[name]
+        draw = mechanism.draw(*args, adjacency=self.adjacency, source=self._source, **options)
+        if draw.noise_scale is not None:
+            self.noise_scales[name] = draw.noise_scale
+        return draw.value
+
+
+class DPEstimator(BaseEstimator, ABC):
+    """Base class of private estimators.
+
+    Parameters
+    ----------
+    epsilon : float, default=1.0
+        Privacy budget of a fit; smaller is more private.
+    delta : float, default=1e-6
+        Probability mass outside the epsilon statement. 0 asks for pure differential
+        privacy, where the estimator has a mode for it.
+    accountant : PrivacyAccountant, default=None
+        Accountant that every fit charges. None: the fit has a receipt only.
+    random_state : int, RandomState instance or None, default=None
+        None draws noise from the operating system. Anything else makes the noise
+        reproducible, which protects nobody: the receipt says so.
+
+    Attributes
+    ----------
+    privacy_ : Receipt
+        What the fit released and what it cost.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "delta": [Interval(Real, 0, 1, closed="left")],
+        "accountant": [PrivacyAccountant, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        epsilon: float = 1.0,
+        delta: float = 1e-6,
+        accountant: PrivacyAccountant | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.accountant = accountant
+        self.random_state = random_state
+
+    @abstractmethod
+    def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
+        """Return what a fit will release, uncalibrated, with shares of the budget."""
+
+    @abstractmethod
+    def _fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray | None,
+        sample_weight: np.ndarray | None,
+        release: Release,
+    ) -> None:
+        """Compute on the rows and set attributes from releases and public facts alone."""
+
+    def _assumptions(self, facts: Facts) -> list[str]:
+        """Return what the fit takes as public, in sentences, for the receipt."""
+        return ["The number of columns and their order and names are public."]
+
+    def plan(self, facts: Facts | None = None) -> Plan:
+        """Return the priced plan of a fit, made without data.
+
+        Parameters
+        ----------
+        facts : Facts, default=None
+            Public facts; without them, those that the accountant alone implies.
+
+        Returns
+        -------
+        Plan
+            Calibrated mechanisms, whose composed loss is the price of a fit.
+        """
+        self._validate_params()
+        facts = Facts(adjacency=self._adjacency()) if facts is None else facts
+        mechanisms = calibrate(self._mechanisms(facts), self.epsilon, self.delta, facts.adjacency)
+        return Plan(
+            mechanisms=mechanisms,
+            adjacency=facts.adjacency,
+            source=type(self).__name__,
+            assumptions=tuple(self._assumptions(facts)),
+            reproducible=self.random_state is not None,
+        )
+
+    def _adjacency(self) -> Adjacency:
+        return "add-remove" if self.accountant is None else self.accountant.adjacency
+
+    def _private_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Validate, price, charge, run: in this order and for every private estimator."""
+        self._validate_params()
+        bounds = declared_bounds(X)
+        X, y, sample_weight = self._check_data(X, y, sample_weight)
+        adjacency = self._adjacency()
+        facts = Facts(
+            adjacency=adjacency,
+            n_features=X.shape[1],
+            classes=tuple(self._public_classes(y)) if is_classifier(self) else None,
+            n_rows=X.shape[0] if adjacency == "replace-one" else None,
+            bounds=bounds,
+        )
+        plan = self.plan(facts)
+        source = random_source(self.random_state)
+        entry = None if self.accountant is None else self.accountant.spend(plan)
+        release = Release(plan, facts, source)
+        try:
+            self._fit(X, y, sample_weight, release)
+        except BaseException as error:
+            if entry is not None:
+                # Only the class of the error: its text may speak of rows.
+                self.accountant.fail(entry.uid, type(error).__name__)
+            raise
+        self.privacy_ = Receipt.from_plan(
+            plan,
+            delta=self.delta,
+            entry_uid=None if entry is None else entry.uid,
+            noise_scales=release.noise_scales,
+        )
+        return self
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+        """Validate the data's declared form, with scikit-learn's own errors."""
+        options: dict[str, Any] = {
+            "dtype": [np.float64, np.float32],
+            "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
+        }
+        if self.__sklearn_tags__().target_tags.required:
+            X, y = validate_data(self, X, y, **options)
+            if is_classifier(self):
+                check_classification_targets(y)
+        else:
+            X, y = validate_data(self, X, **options), None
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        return X, y, sample_weight
+
+    def _missing_is_allowed(self) -> bool:
+        return False
+
+    def _public_classes(self, y: np.ndarray) -> np.ndarray:
+        """Return the declared classes, or those of `y`, which the receipt then names."""
+        declared = getattr(self, "classes", None)
+        found = np.unique(y)
+        if declared is None:
+            if found.size < 2:
+                raise ValueError(
+                    f"{type(self).__name__} needs samples of at least 2 classes, but the data "
+                    f"has 1 class only. Declare all classes with the parameter 'classes'."
+                )
+            return found
+        classes = np.unique(np.asarray(declared))
+        if classes.size < 2:
+            raise ValueError(
+                f"The 'classes' parameter of {type(self).__name__} must name at least 2 "
+                f"different classes. Got {declared!r} instead."
+            )
+        if not np.isin(found, classes).all():
+            raise ValueError(
+                "y has labels that the 'classes' parameter does not declare. "
+                "Declare every label that can occur."
+            )
+        return classes
+
+
+def calibrate(
+    mechanisms: Sequence[Mechanism], epsilon: float, delta: float, adjacency: Adjacency
+) -> tuple[Mechanism, ...]:
+    """Split a budget over mechanisms by their shares and solve each one's noise.
+
+    Parameters
+    ----------
+    mechanisms : sequence of Mechanism
+        Uncalibrated, with shares.
+    epsilon, delta : float
+        The budget. With ``delta=0`` epsilon is split; else mu squared of the budget is,
+        mu being the Gaussian differential privacy that (epsilon, delta) amounts to.
+    adjacency : {"add-remove", "replace-one"}
+
+    Returns
+    -------
+    tuple of Mechanism
+        The calibrated mechanisms.
+    """
+    whole = math.fsum(mechanism.share for mechanism in mechanisms)
+    parts = [mechanism.share / whole * (1 - SAFETY) for mechanism in mechanisms]
+    if delta == 0:
+        return tuple(
+            mechanism.calibrate(adjacency, epsilon=epsilon * part)
+            for mechanism, part in zip(mechanisms, parts, strict=True)
+        )
+    mu = gdp_mu(epsilon, delta)
+    return tuple(
+        mechanism.calibrate(adjacency, mu=mu * math.sqrt(part))
+        for mechanism, part in zip(mechanisms, parts, strict=True)
+    )

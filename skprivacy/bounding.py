@@ -1,0 +1,305 @@
+"""Private ranges and row norms, for learners whose user declared none.
+
+Two joint Gaussian histograms find the range of every column: one over signed powers
+of two finds the magnitude, one over 64 equal cells inside that finds the position.
+A third histogram, over row norms, gives a clipping norm. Each is a declared release
+of the plan, paid from the learner's own budget.
+
+Bounds that an earlier private step has released already are public facts: the step
+declares them for its output with `declare_bounds`, and the next step, which gets the
+very same object, reads them with `declared_bounds` and saves that part of its budget.
+"""
+
+import math
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
+from .plan import Facts
+
+if TYPE_CHECKING:
+    from .base import Release
+
+MAGNITUDE = "range of the columns, magnitude"
+POSITION = "range of the columns, position"
+NORM = "row norms"
+
+SMALLEST_EXPONENT, LARGEST_EXPONENT = -24, 64
+CENTRE = LARGEST_EXPONENT - SMALLEST_EXPONENT + 1
+N_MAGNITUDES = 2 * CENTRE + 1
+N_POSITIONS = 64
+PADDING = 0.25
+SIGNIFICANT = 4.2
+"""Noise standard deviations above which a cell counts as occupied: among the 179 cells
+of a column with no rows at all, one passes by chance in less than one fit in 400."""
+
+NORM_CELLS, NORM_OCTAVES = 96, 12
+NORM_QUANTILE = 0.95
+
+RANGE_SHARE, NORM_SHARE = 0.08, 0.02
+"""Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
+
+
+def range_mechanisms(share: float) -> list[Mechanism]:
+    """Return the two mechanisms that `find_range` draws, together worth `share`."""
+    return [
+        GaussianHistogram(name=MAGNITUDE, share=share / 2),
+        GaussianHistogram(name=POSITION, share=share / 2),
+    ]
+
+
+def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Release a range for every column.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+        Finite values or NaN; NaN counts nowhere.
+    release : Release
+        The release of a plan that has `range_mechanisms`.
+
+    Returns
+    -------
+    low, high : arrays of shape (n_features,)
+        Released bounds, low < high.
+    found : array of bool of shape (n_features,)
+        Whether the column's values were seen above the noise; where not, the range is
+        [-1, 1] and means nothing.
+    """
+    counts = release.sum(MAGNITUDE, lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
+    first, last = _occupied(counts, release.noise_scales[MAGNITUDE])
+    found = first >= 0
+    edges = _magnitude_edges()
+    low = np.where(found, edges[first], -1.0)
+    high = np.where(found, edges[last + 1], 1.0)
+
+    width = (high - low) / N_POSITIONS
+
+    def position(block: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            cells = np.floor((block - low) / width)
+        return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
+
+    counts = release.sum(POSITION, lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
+    first, last = _occupied(counts, release.noise_scales[POSITION])
+    seen = found & (first >= 0)
+    inner_low = np.where(seen, low + width * first, low)
+    inner_high = np.where(seen, low + width * (last + 1), high)
+    padding = PADDING * (inner_high - inner_low)
+    return np.maximum(inner_low - padding, low), np.minimum(inner_high + padding, high), found
+
+
+def _magnitude(block: np.ndarray) -> np.ndarray:
+    """Return the cell of each entry on the line of signed powers of two; -1 for NaN."""
+    _, exponent = np.frexp(block)
+    # 2^k <= |x| < 2^(k+1) has exponent k + 1 and takes cell k - SMALLEST_EXPONENT + 1.
+    offset = np.clip(exponent - SMALLEST_EXPONENT, 0, CENTRE)
+    offset = np.where(block == 0, 0, np.where(np.isinf(block), CENTRE, offset))
+    cells = CENTRE + np.where(block < 0, -offset, offset)
+    return np.where(np.isnan(block), -1, cells)
+
+
+def _magnitude_edges() -> np.ndarray:
+    powers = np.ldexp(1.0, np.arange(SMALLEST_EXPONENT, LARGEST_EXPONENT + 2))
+    return np.concatenate([-powers[::-1], powers])
+
+
+def _occupied(counts: np.ndarray, noise_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and last cell of each row of `counts` above the noise; -1 for none."""
+    above = counts > SIGNIFICANT * noise_scale
+    some = above.any(axis=1)
+    first = np.where(some, above.argmax(axis=1), -1)
+    last = np.where(some, counts.shape[1] - 1 - above[:, ::-1].argmax(axis=1), -1)
+    return first, last
+
+
+def norm_mechanism(share: float) -> Mechanism:
+    """Return the mechanism that `find_norm` draws."""
+    return GaussianHistogram(name=NORM, share=share)
+
+
+def find_norm(rows: Rows, largest: float, release: "Release") -> float:
+    """Release about the .95 quantile of the row norms, at most `largest`.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n_features) or function that yields its blocks
+    largest : float
+        Public bound on the norms: the norm of the bounds of the columns.
+    release : Release
+        The release of a plan that has `norm_mechanism`.
+    """
+    per_octave = NORM_CELLS / NORM_OCTAVES
+
+    def cell(block: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            octaves = np.log2(row_norms(block) / largest)
+        cells = np.clip(np.ceil(NORM_CELLS + per_octave * octaves), 0, NORM_CELLS)
+        return cells.astype(np.int64)[:, np.newaxis]
+
+    counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
+    # Sums of noisy counts wander; the running maximum makes a distribution function.
+    cumulative = np.maximum.accumulate(np.cumsum(counts))
+    reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
+    return float(largest * 2.0 ** ((reached - NORM_CELLS) / per_octave))
+
+
+_declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}
+
+
+def declare_bounds(X: Any, low: np.ndarray, high: np.ndarray) -> None:
+    """Declare that the columns of `X`, an array or data frame, lie in public bounds.
+
+    The declaration belongs to the object itself and is gone with it; a slice or a
+    copy has none.
+    """
+    key = id(X)
+    try:
+        reference = weakref.ref(X, lambda _: _declared.pop(key, None))
+    except TypeError:  # a container without weak references just has no declaration
+        return
+    _declared[key] = (reference, low, high)
+
+
+def declared_bounds(X: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the bounds declared for this very object, or None."""
+    found = _declared.get(id(X))
+    if found is None or found[0]() is not X:
+        return None
+    return found[1], found[2]
+
+
+def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a `bounds` parameter as two arrays of shape (n_features,), validated.
+
+    Raises
+    ------
+    ValueError
+        If the parameter is not a pair (low, high) of numbers or of one number a
+        column, finite and low < high.
+    """
+    if bounds is None:
+        return None
+    problem = f"The 'bounds' parameter of {name} must be a pair (low, high) of finite numbers"
+    try:
+        low, high = (np.asarray(bound, dtype=np.float64) for bound in bounds)
+        low, high = (np.broadcast_to(bound, (n_features,)).copy() for bound in (low, high))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{problem}, or of one number for each of the {n_features} columns. Got {bounds!r} instead."
+        ) from None
+    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
+        raise ValueError(f"{problem} with low < high. Got {bounds!r} instead.")
+    if not np.isfinite(high - low).all():
+        raise ValueError(f"{problem} whose difference is finite too. Got {bounds!r} instead.")
+    return low, high
+
+
+def largest_norm(low: np.ndarray, high: np.ndarray) -> float:
+    """Return the largest Euclidean norm of a row within bounds."""
+    return math.sqrt(float(np.sum(np.maximum(np.abs(low), np.abs(high)) ** 2)))
+
+
+def bounding_mechanisms(bounds: Any, clipping_norm: float | None, facts: Facts) -> list[Mechanism]:
+    """Return what a learner with these parameters has to release about its rows' size."""
+    mechanisms: list[Mechanism] = []
+    if bounds is None and clipping_norm is None and facts.bounds is None:
+        mechanisms += range_mechanisms(RANGE_SHARE)
+    if clipping_norm is None:
+        mechanisms.append(norm_mechanism(NORM_SHARE))
+    return mechanisms
+
+
+def bounding_assumptions(bounds: Any, clipping_norm: float | None, facts: Facts) -> list[str]:
+    """Return what a learner with these parameters takes as public about its rows' size."""
+    assumptions = ["That all values are finite is public."]
+    if bounds is not None:
+        assumptions.append("The bounds of the columns were declared by the user.")
+    elif clipping_norm is None and facts.bounds is not None:
+        assumptions.append("The bounds of the columns were released by the previous step.")
+    if clipping_norm is not None:
+        assumptions.append("The clipping norm was declared by the user.")
+    return assumptions
+
+
+@dataclass(frozen=True)
+class RowScaling:
+    """How a learner brings rows to a common size: (x - middle) / half, norm at most radius.
+
+    Parameters
+    ----------
+    middle, half : arrays of shape (n_features,)
+        A column with an infinite `half` is not used.
+    clip : bool
+        Whether scaled values are clipped to [-1, 1].
+    radius : float
+        Bound on the rows' norm, which the learner's mechanisms enforce.
+    """
+
+    middle: np.ndarray
+    half: np.ndarray
+    clip: bool
+    radius: float
+
+    @classmethod
+    def from_release(
+        cls,
+        X: np.ndarray,
+        bounds: Any,
+        clipping_norm: float | None,
+        release: "Release",
+        *,
+        centre: bool = True,
+    ) -> Self:
+        """Return the scaling by declared, inherited or privately found bounds.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+        bounds, clipping_norm
+            The learner's parameters.
+        release : Release
+            The release of a plan with `bounding_mechanisms`.
+        centre : bool, default=True
+            Whether the middle of the bounds may be subtracted; without it they are
+            made symmetric, so that 0 stays 0.
+        """
+        n_features = X.shape[1]
+        found = np.ones(n_features, dtype=bool)
+        inherited = release.facts.bounds
+        if bounds is not None:
+            low, high = np.broadcast_arrays(*(np.asarray(b, dtype=np.float64) for b in bounds))
+            low, high = (np.broadcast_to(b, (n_features,)) for b in (low, high))
+        elif clipping_norm is None and inherited is None:
+            low, high, found = find_range(X, release)
+        else:
+            # The columns have a common scale already, by the user's word or the last step's.
+            scaling = cls(np.zeros(n_features), np.ones(n_features), False, math.inf)
+            largest = math.inf if inherited is None else largest_norm(*inherited)
+            return scaling._with_radius(X, clipping_norm, largest, release)
+        if not centre:
+            high = np.maximum(np.abs(low), np.abs(high))
+            low = -high
+        middle, half = low / 2 + high / 2, high / 2 - low / 2
+        scaling = cls(np.where(found, middle, 0.0), np.where(found, half, np.inf), True, math.inf)
+        return scaling._with_radius(X, clipping_norm, math.sqrt(n_features), release)
+
+    def _with_radius(
+        self, X: np.ndarray, clipping_norm: float | None, largest: float, release: "Release"
+    ) -> Self:
+        if clipping_norm is None:
+            clipping_norm = find_norm(lambda: map(self.apply, row_blocks(X)), largest, release)
+        return type(self)(self.middle, self.half, self.clip, float(clipping_norm))
+
+    def apply(self, block: np.ndarray) -> np.ndarray:
+        """Return the scaled rows of a block, in float64."""
+        scaled = (np.asarray(block, dtype=np.float64) - self.middle) / self.half
+        return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
+
+    def unscale(self, coefficient: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return coefficients for unscaled columns and what the intercept gains."""
+        original = coefficient / self.half
+        return original, -float(original @ self.middle)

@@ -1,0 +1,41 @@
+"""How releases are made: sensitivity, noise, price and draw of every mechanism.
+
+A mechanism is a frozen dataclass. Its rows are clipped and quantised by itself, its
+noise is exactly rounded, and its words come from the operating system. See
+`docs/theory` for the proofs.
+"""
+
+from ._base import Draw, Mechanism
+from ._gaussian import (
+    GaussianHistogram,
+    GaussianMechanism,
+    GaussianMoments,
+    GaussianSecondMoment,
+    GaussianSum,
+)
+from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
+from ._random import RandomSource, random_source
+from ._rounded import rounded_gaussian, rounded_laplace
+from ._rows import Rows, row_blocks, row_norms
+from ._selection import PermuteAndFlip
+
+__all__ = [
+    "Draw",
+    "GaussianHistogram",
+    "GaussianMechanism",
+    "GaussianMoments",
+    "GaussianSecondMoment",
+    "GaussianSum",
+    "LaplaceHistogram",
+    "LaplaceMechanism",
+    "LaplaceSum",
+    "Mechanism",
+    "PermuteAndFlip",
+    "RandomSource",
+    "Rows",
+    "random_source",
+    "rounded_gaussian",
+    "rounded_laplace",
+    "row_blocks",
+    "row_norms",
+]

@@ -1,0 +1,41 @@
+"""Rows in, one block at a time, each treated the same wherever it stands.
+
+Sensitivity is a statement about one row's contribution, so a contribution has to be
+a function of the row alone: `row_norms` adds in one fixed order, where a library's sum
+may choose its order by memory layout or block size.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from ._rounded import fold_columns
+
+BLOCK_ROWS = 8192
+"""Rows of one block: a block of a hundred columns stays in cache."""
+
+Rows = np.ndarray | Callable[[], Iterable[np.ndarray]]
+"""An array of shape (n_rows, ...) or a function that yields its blocks."""
+
+
+def row_blocks(rows: Rows) -> Iterator[np.ndarray]:
+    """Yield blocks of at most `BLOCK_ROWS` rows without copying the whole."""
+    if callable(rows):
+        for block in rows():
+            yield from row_blocks(block)
+        return
+    for start in range(0, rows.shape[0], BLOCK_ROWS):
+        yield rows[start : start + BLOCK_ROWS]
+
+
+def row_norms(block: np.ndarray) -> np.ndarray:
+    """Return an upper bound of each row's Euclidean norm, tight to rounding.
+
+    The bound is a function of the row alone. Rows are scaled by a power of two first,
+    so that neither tiny nor huge entries spoil the squares.
+    """
+    rows = np.asarray(block, dtype=np.float64)
+    exponent = np.frexp(np.max(np.abs(rows), axis=1, initial=0.0))[1]
+    scaled = np.ldexp(rows, -exponent[:, np.newaxis])
+    slack = 1.0 + (rows.shape[1] + 8) * 2.0**-53
+    return np.asarray(np.ldexp(np.sqrt(fold_columns(scaled * scaled)) * slack, exponent))

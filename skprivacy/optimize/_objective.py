@@ -1,0 +1,154 @@
+"""Objective perturbation that composes exactly like a Gaussian mechanism.
+
+Add b.w with b ~ N(0, sigma^2 I) to a sum of convex losses of z.w, |z| <= 1, whose
+derivative has one sign given the label, is bounded by L and is beta-Lipschitz, with
+lambda/2 |w|^2, lambda >= rho beta sigma / L. Releasing the minimiser is
+mu-GDP with mu = (1 + eta) L / sigma for the certified pair (rho, eta): the statement,
+proof and certificate are in ``docs/theory/objective_perturbation.md``.
+
+The computed minimiser is released with Gaussian noise that covers the distance to
+the ideal one: gradient at most tau means distance at most tau / lambda.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..accounting import Adjacency, PrivacyLoss, check_adjacency
+from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_norms
+from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
+
+RHO, ETA = 1.5, 0.06
+"""Certified: lambda >= RHO beta sigma / L costs (1 + ETA) L / sigma, for m below `LARGEST`."""
+
+SMALLEST, LARGEST = 0.003, 3.0
+"""Certified range of m = L / sigma; more budget than `LARGEST` needs is left unused."""
+
+OUTPUT_SHARE = 0.0125
+"""Part of the mechanism's mu squared that pays for the noise on the output."""
+
+LOGISTIC_CURVATURE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectivePerturbation(Mechanism):
+    """Noisy minimiser of a regularised logistic loss.
+
+    Released: the coefficient vector. Sensitivity: rows are clipped to norm 1, weights
+    to [0, 1], so that a row adds at most L = 1 to the gradient, along itself.
+    `noise_multiplier` is sigma / L. Under replace-one, two rows change by group privacy
+    of Gaussian differential privacy: twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
+    """
+
+    noise: ClassVar[str] = "gaussian"
+    kind: ClassVar[str] = "solve"
+
+    @staticmethod
+    def _group(adjacency: Adjacency) -> int:
+        return 1 if check_adjacency(adjacency) == "add-remove" else 2
+
+    def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
+        """Return mu of the objective and of the output noise."""
+        objective = self._group(adjacency) * (1 + ETA) / self.calibrated_noise()
+        return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
+
+    def loss(self, adjacency: Adjacency) -> PrivacyLoss:
+        """Return the composed loss of the objective and the output noise."""
+        return PrivacyLoss(math.hypot(*self._mus(adjacency)))
+
+    def solve_noise(
+        self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
+    ) -> float:
+        """Return sigma / L for a budget in mu, rounded up."""
+        if mu is None:
+            raise ValueError(
+                f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
+                "Use a delta above 0."
+            )
+        slope = mu * math.sqrt(1 - OUTPUT_SHARE) / (self._group(adjacency) * (1 + ETA))
+        if slope < SMALLEST:
+            raise ValueError(
+                f"The budget of release {self.name!r} is too small: mu = {mu:.3g}, the least that "
+                f"its proof covers is {SMALLEST * mu / slope:.3g}. Use a larger epsilon."
+            )
+        return math.nextafter(1 / min(slope, LARGEST), math.inf) * (1 + 2.0**-50)
+
+    def unit_sensitivity(self, adjacency: Adjacency) -> str:
+        """Return the sensitivity for receipts."""
+        rows = "one row" if adjacency == "add-remove" else "two rows as a group"
+        return f"1 (L2 of a row's gradient; {rows})"
+
+    def least_regularization(self) -> float:
+        """Return the smallest lambda that the certificate admits."""
+        return RHO * LOGISTIC_CURVATURE * self.calibrated_noise()
+
+    def draw(
+        self,
+        Z: np.ndarray,
+        signs: np.ndarray,
+        *,
+        adjacency: Adjacency,
+        source: RandomSource,
+        rows_at_most: float,
+        regularization: float,
+        offset: float = 0.0,
+        weights: np.ndarray | None = None,
+    ) -> Draw:
+        """Release the minimiser.
+
+        Parameters
+        ----------
+        Z : array of shape (n_rows, n_columns)
+            Rows; those with norm above 1 are scaled down, in place.
+        signs : array of shape (n_rows,)
+            Labels: positive numbers stand for 1, others for -1.
+        adjacency, source
+            Adjacency of the data and source of random words.
+        rows_at_most : float
+            Public or released bound on the number of rows, for the tolerance alone.
+        regularization : float
+            lambda; raised to `least_regularization` where it is below.
+        offset : float, default=0.0
+            Public or released constant added to all margins, clipped to [-3, 3].
+        weights : array of shape (n_rows,), default=None
+            Weights, clipped to [0, 1].
+
+        Returns
+        -------
+        Draw
+            `value` of shape (n_columns,); `noise_scale` is the standard deviation of b.
+        """
+        norms = row_norms(Z)
+        if norms.max(initial=0.0) > 1.0:
+            Z *= np.minimum(1.0, (1 - 2.0**-40) / np.maximum(norms, 0.5))[:, np.newaxis]
+        n_columns = Z.shape[1]
+        sigma = self.calibrated_noise()
+        lam = max(regularization, math.nextafter(self.least_regularization(), math.inf))
+        grid = 2.0 ** (math.floor(math.log2(sigma)) - 36)
+        b = rounded_gaussian((n_columns,), sigma / grid, source) * grid
+        objective = LogisticObjective(
+            Z=Z,
+            signs=np.where(signs > 0, 1.0, -1.0),
+            weights=None if weights is None else np.clip(weights, 0.0, 1.0),
+            offset=float(np.clip(offset, -3.0, 3.0)),
+            regularization=lam,
+            linear=b,
+        )
+        # b has norm above this with probability below 1e-20; the bound serves tau alone.
+        b_norm = sigma * (math.sqrt(n_columns) + 10.0)
+        w_norm = norm_bound(rows_at_most, lam, b_norm)
+        rounding = gradient_rounding(rows_at_most, n_columns, w_norm, lam)
+        tau = max(1e-7, 4 * (rounding + grid * math.sqrt(n_columns)))
+        w = minimise(objective, tau / 2)
+        _, output_mu = self._mus(adjacency)
+        return Draw(_cover(w, tau / lam, output_mu, source), sigma)
+
+
+def _cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:
+    """Add noise so that two vectors within 2 `distance`, rounded to a grid, are mu-GDP."""
+    grid = 2.0 ** (math.floor(math.log2(distance / math.sqrt(w.size))) - 6)
+    sensitivity = 2 * distance + grid * math.sqrt(w.size)
+    scale = math.nextafter(sensitivity / mu, math.inf) * (1 + 2.0**-50)
+    return np.asarray((np.rint(w / grid) + rounded_gaussian(w.shape, scale / grid, source)) * grid)
