@@ -19,7 +19,7 @@ Four steps, proved in ``docs/theory/noise.md``:
 
 The inverse distribution function is evaluated in floats on one 64-bit word per
 coordinate. Where the error bound of that evaluation can't exclude the neighbouring
-integer (a few draws in 10**5 on the usual grid), more bits are drawn and the
+integer (one draw in 10**4 on the finest grid), more bits are drawn and the
 question is settled in decimal arithmetic of sufficient precision.
 """
 

@@ -345,6 +345,14 @@ def test_norms_of_long_rows_reach_but_never_pass_the_clipping_norm(norm, clip, m
 
 
 @by_norm
+def test_no_rounding_of_the_clipping_factor_passes_the_norm(norm):
+    """At the finest grid truncation hides no rounding error of a row with one entry."""
+    rows = np.random.default_rng(9).uniform(1, 1000, size=(2_000, 1))
+    result = assert_norms_hold(norm, rows, 1.0, 2.0**-52)
+    assert result.min() > 2.0**52 * (1 - 2.0**-48)
+
+
+@by_norm
 def test_rows_within_the_clipping_norm_are_only_truncated(norm):
     generator = np.random.default_rng(7)
     rows = generator.uniform(-1, 1, size=(50, 8)) / 10
