@@ -25,7 +25,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcx, erfinv, log_expit, log_ndtr, ndtri_exp
+from scipy.special import erfcx, erfinv, log_ndtr, ndtri_exp
+
+from ._checks import check_number
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_HALF_PI = math.sqrt(0.5 * math.pi)
@@ -51,7 +53,7 @@ def _mills(s: Any) -> Any:
 def _mills_slope(s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return -M'(s) = 1 - s M(s) for s >= -1/2."""
     slope: NDArray[np.float64] = 1.0 - s * _mills(s)
-    if s.max() > _SERIES_FROM:
+    if s.max(initial=0.0) > _SERIES_FROM:
         large = s > _SERIES_FROM
         inverse = 1.0 / np.square(s[large])
         slope[large] = inverse * (1.0 - inverse * np.polyval(_SERIES, inverse))
@@ -66,27 +68,6 @@ def _log_delta(mu: float, epsilon: Any) -> Any:
         return log_ndtr(-t) + np.log1p(-ratio)
     slopes = _mills_slope(np.asarray(t)[..., np.newaxis] + mu * _NODES)
     return np.log(mu * (slopes @ _WEIGHTS)) - (0.5 * t * t + _LOG_SQRT_2PI)
-
-
-def _check_mu(mu: float) -> float:
-    mu = float(mu)
-    if not mu >= 0:
-        raise ValueError(f"mu must be a number in the range [0, inf]. Got {mu} instead.")
-    return mu
-
-
-def _check_delta(delta: float) -> float:
-    delta = float(delta)
-    if not 0 <= delta <= 1:
-        raise ValueError(f"delta must be a number in the range [0, 1]. Got {delta} instead.")
-    return delta
-
-
-def _check_epsilon(epsilon: float) -> float:
-    epsilon = float(epsilon)
-    if not epsilon >= 0:
-        raise ValueError(f"epsilon must be a number in the range [0, inf]. Got {epsilon} instead.")
-    return epsilon
 
 
 @overload
@@ -126,7 +107,7 @@ def gdp_delta(mu: float, epsilon: ArrayLike) -> float | NDArray[np.float64]:
     >>> round(gdp_delta(1.0, 1.0), 12)
     0.126936737507
     """
-    mu = _check_mu(mu)
+    mu = check_number("mu", mu)
     values = np.asarray(epsilon, dtype=np.float64)
     if np.isnan(values).any():
         raise ValueError("epsilon must not be NaN.")
@@ -173,7 +154,7 @@ def gdp_epsilon(mu: float, delta: float) -> float:
     >>> round(gdp_epsilon(1.0, 1e-6), 9)
     4.886554117
     """
-    mu, delta = _check_mu(mu), _check_delta(delta)
+    mu, delta = check_number("mu", mu), check_number("delta", delta, 1)
     if mu == 0 or delta == 1:
         return 0.0
     if delta == 0 or mu == math.inf:
@@ -224,9 +205,9 @@ def gdp_mu(epsilon: float, delta: float) -> float:
     --------
     >>> from skprivacy.accounting import gdp_mu
     >>> round(gdp_mu(1.0, 1e-6), 12)
-    0.236651243061
+    0.236704380663
     """
-    epsilon, delta = _check_epsilon(epsilon), _check_delta(delta)
+    epsilon, delta = check_number("epsilon", epsilon), check_number("delta", delta, 1)
     if epsilon == math.inf or delta == 1:
         return math.inf
     if delta == 0:
@@ -248,126 +229,3 @@ def gdp_mu(epsilon: float, delta: float) -> float:
         if step <= 4e-16 * mu:
             break
     return mu
-
-
-def pure_mu(epsilon: float) -> float:
-    """Return the least mu such that every epsilon-DP release is mu-GDP.
-
-    mu = -2 Phi^-1(1 / (1 + e^epsilon)): the trade-off function of an epsilon-DP release
-    lies above two straight lines that meet at the fixed point 1 / (1 + e^epsilon), and a
-    convex function with the same ends lies under them once it passes under their meeting
-    point.
-
-    Parameters
-    ----------
-    epsilon : float
-        In [0, inf].
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If `epsilon` is negative or NaN.
-
-    Examples
-    --------
-    >>> from skprivacy.accounting import pure_mu
-    >>> round(pure_mu(1.0), 4)
-    1.232
-    """
-    epsilon = _check_epsilon(epsilon)
-    if epsilon < 1:
-        return _SQRT_8 * float(erfinv(math.tanh(0.5 * epsilon)))
-    if epsilon == math.inf:
-        return math.inf
-    return -2.0 * float(ndtri_exp(log_expit(-epsilon)))
-
-
-def pure_epsilon(mu: float) -> float:
-    """Return the largest epsilon whose epsilon-DP releases are all mu-GDP.
-
-    The inverse of `pure_mu`: log(Phi(mu / 2) / Phi(-mu / 2)).
-
-    Parameters
-    ----------
-    mu : float
-        In [0, inf].
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If `mu` is negative or NaN.
-    """
-    mu = _check_mu(mu)
-    if mu < 1:
-        return 2.0 * math.atanh(math.erf(mu / _SQRT_8))
-    return float(log_ndtr(0.5 * mu) - log_ndtr(-0.5 * mu))
-
-
-def laplace_mu(ratio: float) -> float:
-    """Return the least mu such that the Laplace mechanism is mu-GDP.
-
-    mu = -2 Phi^-1(e^(-ratio / 2) / 2), the fixed point of Laplace's trade-off function.
-    It holds for vectors too: mu^2 is convex in the ratio and vanishes at 0, so that a
-    sensitivity spread over coordinates costs no more than one spent in a single one.
-
-    Parameters
-    ----------
-    ratio : float
-        L1 sensitivity over noise scale (the release's pure epsilon), in [0, inf].
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If `ratio` is negative or NaN.
-
-    Examples
-    --------
-    >>> from skprivacy.accounting import laplace_mu
-    >>> round(laplace_mu(1.0), 4)
-    1.0301
-    """
-    ratio = float(ratio)
-    if not ratio >= 0:
-        raise ValueError(f"ratio must be a number in the range [0, inf]. Got {ratio} instead.")
-    if ratio < 1:
-        return _SQRT_8 * float(erfinv(-math.expm1(-0.5 * ratio)))
-    if ratio == math.inf:
-        return math.inf
-    return -2.0 * float(ndtri_exp(-0.5 * ratio - math.log(2.0)))
-
-
-def laplace_ratio(mu: float) -> float:
-    """Return the largest ratio at which the Laplace mechanism is mu-GDP.
-
-    The inverse of `laplace_mu`: noise of scale sensitivity / laplace_ratio(mu) spends mu.
-
-    Parameters
-    ----------
-    mu : float
-        In [0, inf].
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If `mu` is negative or NaN.
-    """
-    mu = _check_mu(mu)
-    if mu < 1:
-        return -2.0 * math.log1p(-math.erf(mu / _SQRT_8))
-    return -2.0 * (float(log_ndtr(-0.5 * mu)) + math.log(2.0))

@@ -17,19 +17,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
 
-from ._gdp import gdp_delta, gdp_epsilon, laplace_mu, pure_mu
+from ._checks import check_number
+from ._cover import gdp_cover
+from ._gdp import gdp_delta, gdp_epsilon
+from ._pairs import Curve
+from ._pure import laplace_mu, pure_mu
+from ._subsampling import subsampled_gaussian_loss
 
 
 def _ratio(sensitivity: float, noise_scale: float) -> float:
     """Return sensitivity / noise_scale, where no noise at all gives infinity."""
-    if not 0 <= sensitivity < math.inf:
-        raise ValueError(
-            f"sensitivity must be a number in the range [0, inf). Got {sensitivity} instead."
-        )
-    if not noise_scale >= 0:
-        raise ValueError(
-            f"noise_scale must be a number in the range [0, inf]. Got {noise_scale} instead."
-        )
+    sensitivity = check_number("sensitivity", sensitivity, below_most=True)
+    noise_scale = check_number("noise_scale", noise_scale)
     if sensitivity == 0:
         return 0.0
     return sensitivity / noise_scale if noise_scale > 0 else math.inf
@@ -63,7 +62,7 @@ class PrivacyLoss:
     >>> round(total.mu, 12)
     0.416666666667
     >>> round(total.to_epsilon(1e-6), 6)
-    1.835785
+    1.846083
     """
 
     mu: float
@@ -71,16 +70,9 @@ class PrivacyLoss:
     epsilon: float = math.inf
 
     def __post_init__(self) -> None:
-        if not self.mu >= 0:
-            raise ValueError(f"mu must be a number in the range [0, inf]. Got {self.mu} instead.")
-        if not 0 <= self.delta <= 1:
-            raise ValueError(
-                f"delta must be a number in the range [0, 1]. Got {self.delta} instead."
-            )
-        if not self.epsilon >= 0:
-            raise ValueError(
-                f"epsilon must be a number in the range [0, inf]. Got {self.epsilon} instead."
-            )
+        check_number("mu", self.mu)
+        check_number("delta", self.delta, 1)
+        check_number("epsilon", self.epsilon)
         if self.delta > 0 and self.epsilon < math.inf:
             raise ValueError(
                 "A loss with a delta has no pure epsilon: leave epsilon infinite, or make the "
@@ -152,6 +144,44 @@ class PrivacyLoss:
         return cls(pure_mu(epsilon), delta) if delta != 0 else cls.pure(epsilon)
 
     @classmethod
+    def subsampled_gaussian(
+        cls, sampling_rate: float, noise_multiplier: float, n_steps: int, delta0: float
+    ) -> "PrivacyLoss":
+        """Return the loss of Gaussian noise on Poisson samples, under add-remove adjacency.
+
+        All steps are priced together, by `from_curve` on their numerical composition.
+
+        Parameters
+        ----------
+        sampling_rate : float
+            Probability of each row to take part in a step, independently, in [0, 1].
+        noise_multiplier : float
+            Noise scale over the L2 sensitivity of a step's sum.
+        n_steps : int
+        delta0 : float
+            In (0, 1); a small part of the budget's delta, such as a hundredth. It is
+            charged as the loss's delta, unless mu without it is no larger.
+        """
+        return cls(*subsampled_gaussian_loss(sampling_rate, noise_multiplier, n_steps, delta0))
+
+    @classmethod
+    def from_curve(cls, curve: Curve, delta0: float) -> "PrivacyLoss":
+        """Return the loss of a release known by a bound h on its curve.
+
+        mu is the least with h(epsilon) <= delta_mu(epsilon) + delta0 at every epsilon >= 0,
+        as `gdp_cover` finds it, and delta0 is the loss's delta.
+
+        Parameters
+        ----------
+        curve : callable
+            For an array of epsilon >= 0, an array of upper bounds on delta(epsilon), valid
+            for neighbours in both orders. Nonincreasing.
+        delta0 : float
+            In [0, 1); above the probability of an infinite loss.
+        """
+        return cls(gdp_cover(curve, delta0), delta0)
+
+    @classmethod
     def compose(cls, losses: Iterable["PrivacyLoss"]) -> "PrivacyLoss":
         """Return the loss of several releases on the same rows, chosen adaptively or not.
 
@@ -221,9 +251,7 @@ class PrivacyLoss:
         ValueError
             If `delta` is out of its range.
         """
-        if not 0 <= delta <= 1:
-            raise ValueError(f"delta must be a number in the range [0, 1]. Got {delta} instead.")
-        rest = delta - self.delta
+        rest = check_number("delta", delta, 1) - self.delta
         return min(self.epsilon, gdp_epsilon(self.mu, rest)) if rest >= 0 else math.inf
 
     def to_delta(self, epsilon: float) -> float:
@@ -245,10 +273,7 @@ class PrivacyLoss:
         ValueError
             If `epsilon` is negative or NaN.
         """
-        if not epsilon >= 0:
-            raise ValueError(
-                f"epsilon must be a number in the range [0, inf]. Got {epsilon} instead."
-            )
+        check_number("epsilon", epsilon)
         if self.epsilon <= epsilon < math.inf:
             return 0.0
         return min(gdp_delta(self.mu, epsilon) + self.delta, 1.0)
