@@ -30,6 +30,7 @@ array([0.5, 0.5])
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -63,11 +64,16 @@ class Release:
         The public facts it was made from.
     source : RandomSource
         Where the noise's random words come from.
+    extends : bool, default=False
+        Whether the fit adds rows to an earlier one (`partial_fit`).
     """
 
-    def __init__(self, plan: Plan, facts: Facts, source: RandomSource) -> None:
+    def __init__(
+        self, plan: Plan, facts: Facts, source: RandomSource, *, extends: bool = False
+    ) -> None:
         self._plan = plan
         self.facts = facts
+        self.extends = extends
         self._source = source
         self._waiting = {mechanism.name: mechanism for mechanism in plan.mechanisms}
         self.noise_scales: dict[str, Any] = {}
@@ -201,11 +207,17 @@ class DPEstimator(BaseEstimator, ABC):
     def _adjacency(self) -> Adjacency:
         return "add-remove" if self.accountant is None else self.accountant.adjacency
 
-    def _private_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Validate, price, charge, run: in this order and for every private estimator."""
+    def _private_fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, extend: bool = False
+    ) -> Self:
+        """Validate, price, charge, run: in this order and for every private estimator.
+
+        With ``extend=True`` rows are added to an earlier fit; the receipt then covers both.
+        """
         self._validate_params()
+        extends = extend and hasattr(self, "privacy_")
         bounds = declared_bounds(X)
-        X, y, sample_weight = self._check_data(X, y, sample_weight)
+        X, y, sample_weight = self._check_data(X, y, sample_weight, reset=not extends)
         adjacency = self._adjacency()
         facts = Facts(
             adjacency=adjacency,
@@ -216,8 +228,10 @@ class DPEstimator(BaseEstimator, ABC):
         )
         plan = self.plan(facts)
         source = random_source(self.random_state)
-        entry = None if self.accountant is None else self.accountant.spend(plan)
-        release = Release(plan, facts, source)
+        # A plan without releases is free: there is nothing to record.
+        paid = self.accountant is not None and plan.mechanisms
+        entry = self.accountant.spend(plan) if paid else None
+        release = Release(plan, facts, source, extends=extends)
         try:
             self._fit(X, y, sample_weight, release)
         except BaseException as error:
@@ -225,17 +239,17 @@ class DPEstimator(BaseEstimator, ABC):
                 # Only the class of the error: its text may speak of rows.
                 self.accountant.fail(entry.uid, type(error).__name__)
             raise
-        self.privacy_ = Receipt.from_plan(
-            plan,
-            delta=self.delta,
-            entry_uid=None if entry is None else entry.uid,
-            noise_scales=release.noise_scales,
-        )
+        earlier = self._history if extends else ()
+        self._history = (*earlier, (plan, release.noise_scales))
+        self.privacy_ = _receipt(self._history, self.delta, None if entry is None else entry.uid)
         return self
 
-    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
+    ) -> tuple[Any, Any, Any]:
         """Validate the data's declared form, with scikit-learn's own errors."""
         options: dict[str, Any] = {
+            "reset": reset,
             "dtype": [np.float64, np.float32],
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
@@ -277,6 +291,30 @@ class DPEstimator(BaseEstimator, ABC):
                 "Declare every label that can occur."
             )
         return classes
+
+
+def _receipt(
+    history: Sequence[tuple[Plan, dict[str, Any]]], delta: float, entry_uid: str | None
+) -> Receipt:
+    """Return the receipt of one or several fits on rows that are taken to overlap."""
+    plan, noise_scales = history[-1]
+    if len(history) > 1:
+        noise_scales = {
+            f"{name}, batch {number}": scale
+            for number, (_, scales) in enumerate(history, start=1)
+            for name, scale in scales.items()
+        }
+        mechanisms = tuple(
+            replace(mechanism, name=f"{mechanism.name}, batch {number}")
+            for number, (batch, _) in enumerate(history, start=1)
+            for mechanism in batch.mechanisms
+        )
+        plan = replace(
+            plan,
+            mechanisms=mechanisms,
+            reproducible=any(batch.reproducible for batch, _ in history),
+        )
+    return Receipt.from_plan(plan, delta=delta, entry_uid=entry_uid, noise_scales=noise_scales)
 
 
 def calibrate(

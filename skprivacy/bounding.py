@@ -37,7 +37,7 @@ SIGNIFICANT = 4.2
 of a column with no rows at all, one passes by chance in less than one fit in 400."""
 
 NORM_CELLS, NORM_OCTAVES = 96, 12
-NORM_QUANTILE = 0.95
+NORM_QUANTILE = 0.99
 
 RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
@@ -71,6 +71,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
     """
     counts = release.sum(MAGNITUDE, lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
     first, last = _occupied(counts, release.noise_scales[MAGNITUDE])
+    # A column that is mostly 0 has the range of the central cell: clipped to it, other values
+    # become an indicator of their sign, which is still of use.
     found = first >= 0
     edges = _magnitude_edges()
     low = np.where(found, edges[first], -1.0)
@@ -122,7 +124,7 @@ def norm_mechanism(share: float) -> Mechanism:
 
 
 def find_norm(rows: Rows, largest: float, release: "Release") -> float:
-    """Release about the .95 quantile of the row norms, at most `largest`.
+    """Release about the .99 quantile of the row norms, at most `largest`.
 
     Parameters
     ----------
@@ -298,6 +300,11 @@ class RowScaling:
         """Return the scaled rows of a block, in float64."""
         scaled = (np.asarray(block, dtype=np.float64) - self.middle) / self.half
         return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Bounds that values are clipped to, before scaling; None if they are not."""
+        return (self.middle - self.half, self.middle + self.half) if self.clip else None
 
     def unscale(self, coefficient: np.ndarray) -> tuple[np.ndarray, float]:
         """Return coefficients for unscaled columns and what the intercept gains."""

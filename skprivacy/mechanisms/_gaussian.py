@@ -299,6 +299,7 @@ class GaussianMoments(GaussianMechanism):
         count = np.zeros(1 if shared else n_columns, dtype=np.int64)
         first, second = np.zeros((2, n_columns), dtype=np.int64)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
+        half = np.where(half > 0, half, 1.0)
         top = 1.0 / grid - 1.0
         # Under add-remove squares are centred at 1/2, on their own grid.
         centre = 0.5 / grid**2 if add_remove else 0.0
