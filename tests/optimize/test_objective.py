@@ -1,0 +1,203 @@
+"""Objective perturbation keeps its price: exactly in one dimension, and under attack."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit, ndtri
+from scipy.stats import beta
+
+from skprivacy.accounting import gdp_delta
+from skprivacy.mechanisms import random_source
+from skprivacy.optimize import ObjectivePerturbation
+from skprivacy.optimize import _objective as module
+from skprivacy.optimize._logistic import LogisticObjective
+
+
+def calibrated(mu, adjacency="add-remove"):
+    return ObjectivePerturbation(name="coefficients").calibrate(adjacency, mu=mu)
+
+
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+@pytest.mark.parametrize("mu", [0.02, 0.5, 2.0])
+def test_price_is_the_budget(mu, adjacency):
+    loss = calibrated(mu, adjacency).loss(adjacency)
+    assert mu * (1 - 1e-9) <= loss.mu <= mu
+    assert loss.delta == 0
+
+
+def test_beyond_the_certified_range():
+    with pytest.raises(ValueError, match="larger epsilon"):
+        calibrated(1e-3)
+    large = calibrated(50.0)
+    assert 1 / large.calibrated_noise() <= module.LARGEST
+    assert large.loss("add-remove").mu < 50.0
+
+
+def test_replace_one_costs_a_group_of_two():
+    mechanism = calibrated(1.0)
+    assert mechanism.loss("replace-one").mu == pytest.approx(2 * mechanism.loss("add-remove").mu)
+
+
+def exact_deltas(mechanism, Z, signs, canary, epsilons, offset=0.0):
+    """Hockey-stick divergences of the ideal minimiser, both ways, by quadrature in 1-d."""
+    sigma = mechanism.calibrated_noise()
+    lam = mechanism.least_regularization()
+    reach = (9 * sigma + len(Z) + 1) / lam
+    w = np.linspace(-reach, reach, 100_001)
+
+    def density(Z, signs):
+        t = (w[:, None] * Z + offset) * signs
+        gradient = lam * w - (expit(-t) * Z * signs).sum(axis=1)
+        slope = lam + (expit(-t) * expit(t) * Z**2).sum(axis=1)
+        return np.exp(-((gradient / sigma) ** 2) / 2) * slope / (sigma * math.sqrt(2 * math.pi))
+
+    p, q = density(np.append(Z, canary), np.append(signs, 1.0)), density(Z, signs)
+    step = w[1] - w[0]
+    assert p.sum() * step == pytest.approx(1, abs=1e-8)
+    for epsilon in epsilons:
+        yield epsilon, np.maximum(p - math.exp(epsilon) * q, 0).sum() * step
+        yield epsilon, np.maximum(q - math.exp(epsilon) * p, 0).sum() * step
+
+
+BASES = {
+    "none": ([], []),
+    "zero": ([0.0], [1.0]),
+    "opposed": ([1.0] * 5, [-1.0] * 5),
+    "same": ([1.0] * 5, [1.0] * 5),
+    "mixed": ([1.0, -0.5, 0.2], [1.0, 1.0, -1.0]),
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("mu", [0.1, 1.0, 2.5])
+@pytest.mark.parametrize("offset", [0.0, -3.0])
+def test_exact_profile_is_below_the_claim(base, mu, offset):
+    mechanism = calibrated(mu)
+    Z, signs = (np.array(part) for part in BASES[base])
+    epsilons = np.linspace(0, 3, 13) * mu
+    for canary in (1.0, 0.3, -1.0):
+        for epsilon, delta in exact_deltas(mechanism, Z, signs, canary, epsilons, offset):
+            assert delta <= gdp_delta(mu, epsilon) + 1e-9
+
+
+def test_exact_profile_comes_near_the_claim():
+    mechanism = calibrated(1.0)
+    Z, signs = np.ones(30), -np.ones(30)
+    epsilons = [0.0, 0.5, 1.0, 2.0]
+    worst = max(
+        delta / gdp_delta(1.0, epsilon)
+        for epsilon, delta in exact_deltas(mechanism, Z, signs, 1.0, epsilons, offset=-3.0)
+    )
+    assert 0.75 < worst <= 1.0
+
+
+def attack(mechanism, n_runs, seed=0):
+    """Lower bound on mu, at 99.9 % confidence, from a saturated canary.
+
+    Thirty rows push the margin of a canary with the other label so far down that its
+    gradient has nearly the full norm 1, and the attacker reads it off the minimiser.
+    """
+    source = random_source(seed)
+    signs = -np.ones(31)
+    signs[30] = 1.0
+
+    def scores(n_rows):
+        lam = mechanism.least_regularization()
+        out = []
+        for _ in range(n_runs):
+            w = mechanism.draw(
+                np.ones((n_rows, 1)),
+                signs[:n_rows],
+                adjacency="add-remove",
+                source=source,
+                rows_at_most=100.0,
+                regularization=0.0,
+                offset=-3.0,
+            ).value
+            # The gradient without the canary is the noise, up to the sign.
+            objective = LogisticObjective(
+                np.ones((30, 1)), signs[:30], None, -3.0, lam, np.zeros(1)
+            )
+            out.append(-objective.evaluate(w).gradient[0])
+        return np.array(out)
+
+    without, with_canary = scores(30), scores(31)
+    half = n_runs // 2
+    threshold = (without[:half].mean() + with_canary[:half].mean()) / 2
+    sign = np.sign(with_canary[:half].mean() - without[:half].mean())
+
+    def upper(count, total):
+        return beta.ppf(1 - 0.0005, count + 1, total - count)
+
+    false_alarms = int((sign * (without[half:] - threshold) > 0).sum())
+    misses = int((sign * (with_canary[half:] - threshold) <= 0).sum())
+    total = n_runs - half
+    return -ndtri(upper(false_alarms, total)) - ndtri(upper(misses, total))
+
+
+def test_attack_finds_no_violation_and_finds_halved_noise():
+    mechanism = calibrated(1.5)
+    assert attack(mechanism, 1500) <= 1.5
+
+    class Halved(ObjectivePerturbation):
+        def calibrated_noise(self):
+            return super().calibrated_noise() / 2
+
+    halved = Halved(name="x", noise_multiplier=mechanism.noise_multiplier)
+    assert attack(halved, 1500) > 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mu", [0.5, 1.5, 3.0])
+def test_attack_at_full_size(mu):
+    bound = attack(calibrated(mu), 20_000)
+    assert 0.7 * mu < bound <= mu
+
+
+def test_rows_weights_and_regularisation_are_enforced():
+    mechanism = calibrated(1.0)
+
+    def draw(Z, regularization=0.0, **options):
+        return mechanism.draw(
+            Z.copy(),
+            np.ones(len(Z)),
+            adjacency="add-remove",
+            source=random_source(3),
+            rows_at_most=10.0,
+            regularization=regularization,
+            **options,
+        ).value
+
+    rows = np.array([[3.0, 4.0], [0.1, 0.2]])
+    np.testing.assert_allclose(draw(rows), draw(rows / [[5.0], [1.0]]), atol=1e-5)
+    assert (draw(rows) == draw(rows, regularization=mechanism.least_regularization())).all()
+    assert not np.allclose(draw(rows), draw(rows, regularization=50.0))
+    heavy = draw(rows, weights=np.array([7.0, 1.0]))
+    np.testing.assert_allclose(heavy, draw(rows, weights=np.ones(2)), atol=1e-5)
+
+
+def test_output_noise_covers_the_solver():
+    """Two answers at the tolerance's full distance stay indistinguishable."""
+    distance, mu = 1e-5, 0.2
+    source = random_source(0)
+    n_draws = 20_000
+    base = np.zeros(4)
+    # Norm 2 distance: each answer is off by the full distance, in opposite directions.
+    shift = np.full(4, distance)
+    draws = [
+        np.array([module._cover(w, distance, mu, source) for _ in range(n_draws)])
+        for w in (base, shift)
+    ]
+    gap = (draws[1] - draws[0]).mean(axis=0)
+    spread = draws[0].std(axis=0).mean()
+    assert np.linalg.norm(gap) / spread <= mu * 1.1
+    assert np.linalg.norm(gap) / spread >= mu * 0.85
+
+
+def test_a_mechanism_without_noise_cannot_draw():
+    with pytest.raises(ValueError, match="not calibrated"):
+        replace(calibrated(1.0), noise_multiplier=None).loss("add-remove")
+    with pytest.raises(ValueError, match="delta above 0"):
+        ObjectivePerturbation(name="x").calibrate("add-remove", epsilon=1.0)
