@@ -233,7 +233,9 @@ class DPEstimator(BaseEstimator, ABC):
         entry = self.accountant.spend(plan) if paid else None
         release = Release(plan, facts, source, extends=extends)
         try:
-            self._fit(X, y, sample_weight, release)
+            # A floating-point warning would speak of the rows.
+            with np.errstate(all="ignore"):
+                self._fit(X, y, sample_weight, release)
         except BaseException as error:
             if entry is not None:
                 # Only the class of the error: its text may speak of rows.
