@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DELTA0_PART = 0.01
 """Part of its delta that an estimator takes for itself where it needs one."""
 
+EXHAUSTED_PART = 1e-8
+"""Part of the ceiling that counts as nothing: calibration leaves 1e-9 of it unused."""
+
 MOST_RESERVED = 0.1
 """Largest part of the ceiling's delta that all steps together set aside."""
 
@@ -141,7 +144,7 @@ def _share_epsilon(ledger: Ledger, leaves: list[Leaf], shares: list[float]) -> N
     """Share out a pure budget: epsilon adds up."""
     terms, _, totals = ledger.standing()
     left = terms.epsilon - totals.epsilon
-    if left <= terms.epsilon * SLACK:
+    if left <= terms.epsilon * EXHAUSTED_PART:
         raise BudgetExceededError(_EXHAUSTED)
     for leaf, share in zip(leaves, shares, strict=True):
         leaf.estimator.set_params(epsilon=left * share / leaf.fits, delta=0.0)
@@ -167,7 +170,7 @@ def _share_mu(ledger: Ledger, leaves: list[Leaf], shares: list[float], facts: Fa
     limits, totals = ledger.fix_reserve(n_needs * part * terms.delta)
     mu_squared = limits.mu_squared - totals.mu_squared
     delta_left = limits.delta - totals.delta
-    if mu_squared <= limits.mu_squared * SLACK:
+    if mu_squared <= limits.mu_squared * EXHAUSTED_PART:
         raise BudgetExceededError(_EXHAUSTED)
     reserve = 0.0
     if n_needs:

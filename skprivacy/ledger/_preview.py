@@ -1,8 +1,9 @@
 """The price of every fit before the first."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -217,24 +218,44 @@ def _price(
 def _price_search(
     search: Any, path: str, fits: int, facts: Facts, fits_of: FitsOf, costs: dict[_Cost, int]
 ) -> None:
-    """Price every candidate on every split, and the refit at the largest of them."""
-    inside = join(path, "estimator")
-    refits: dict[tuple[str, str], list[PrivacyLoss]] = {}
+    """Price every candidate on every split, and the refit at the dearest of them."""
+    folds = splits(search)
+    found: list[dict[_Cost, int]] = []
     for candidate in candidates(search):
         trial = clone(search.estimator).set_params(**clone(candidate, safe=False))
         own: dict[_Cost, int] = {}
-        _price(trial, inside, 1, facts, fits_of, own)
-        step: dict[tuple[str, str], list[PrivacyLoss]] = {}
+        _price(trial, join(path, "estimator"), 1, facts, fits_of, own)
         for cost, times in own.items():
-            costs[cost] = costs.get(cost, 0) + times * fits * splits(search)
-            step.setdefault((cost.path, cost.source), []).extend([cost.loss] * times)
-        for key, losses in step.items():
-            refits.setdefault(key, []).append(PrivacyLoss.compose(losses))
+            costs[cost] = costs.get(cost, 0) + times * fits * folds
+        found.append(own)
     if search.refit:
-        for (where, source), losses in refits.items():
-            note = "" if len(set(losses)) == 1 else "at most"
-            cost = _Cost(where, source, PrivacyLoss.parallel(losses), note)
-            costs[cost] = costs.get(cost, 0) + fits
+        for cost, times in _dearest(found).items():
+            costs[cost] = costs.get(cost, 0) + times * fits
+
+
+def _dearest(found: list[dict[_Cost, int]]) -> dict[_Cost, int]:
+    """Return fits that cost at least as much as those of every candidate."""
+    if all(own == found[0] for own in found):
+        return found[0]
+    totals = [_total(own) for own in found]
+    for own, total in zip(found, totals, strict=True):
+        if all(other <= total for other in totals):
+            return {replace(cost, note="at most"): times for cost, times in own.items()}
+    # None of them is dearest in every coordinate: for each step, the largest of each.
+    losses: dict[tuple[str, str], list[PrivacyLoss]] = {}
+    most: dict[tuple[str, str], int] = {}
+    for own in found:
+        counted: Counter[tuple[str, str]] = Counter()
+        for cost, times in own.items():
+            key = (cost.path, cost.source)
+            losses.setdefault(key, []).append(cost.loss)
+            counted[key] += times
+        for key, times in counted.items():
+            most[key] = max(most.get(key, 0), times)
+    return {
+        _Cost(path, source, PrivacyLoss.parallel(losses[path, source]), "at most"): times
+        for (path, source), times in most.items()
+    }
 
 
 def _assemble(ledger: Ledger, costs: Mapping[_Cost, int], found: Structure) -> Preview:
