@@ -36,6 +36,8 @@ def row_norms(block: np.ndarray) -> np.ndarray:
     """
     rows = np.asarray(block, dtype=np.float64)
     exponent = np.frexp(np.max(np.abs(rows), axis=1, initial=0.0))[1]
-    scaled = np.ldexp(rows, -exponent[:, np.newaxis])
+    # Powers of two at the ends of the floating range are not to be had; nor needed.
+    exponent = np.clip(exponent, -1000, 1000)
+    scaled = rows * np.ldexp(1.0, -exponent)[:, np.newaxis]
     slack = 1.0 + (rows.shape[1] + 8) * 2.0**-53
     return np.asarray(np.ldexp(np.sqrt(fold_columns(scaled * scaled)) * slack, exponent))

@@ -23,6 +23,13 @@ DENSE_COLUMNS = 1500
 """Up to here the Hessian is formed; beyond it quasi-Newton steps do the work."""
 
 MAX_STEPS = 400
+ROUGH_STRIDE, ROUGH_STEPS, ROUGH_DECREMENT = 8, 12, 1e-2
+
+SLOW = 0.2
+"""A step that leaves more of the gradient than this calls for a new Hessian."""
+
+Factor = tuple[np.ndarray, bool]
+"""A Cholesky factor, as SciPy gives it."""
 
 
 class Evaluation(NamedTuple):
@@ -145,56 +152,67 @@ def minimise(objective: LogisticObjective, tolerance: float) -> np.ndarray:
     w = np.zeros(objective.linear.size)
     if w.size > DENSE_COLUMNS:
         return _quasi_newton(objective, w, tolerance)
-    n_blocks = objective.Z.shape[0] // BLOCK
-    if n_blocks >= 8:
-        # A rough minimiser of every eighth block's loss saves full passes.
-        w = _newton(objective, w, tolerance, stride=8, steps=8, rough=True)
-    return _newton(objective, w, tolerance, stride=1, steps=MAX_STEPS, rough=False)
+    factor = None
+    if objective.Z.shape[0] >= ROUGH_STRIDE * BLOCK:
+        # A rough minimiser on a part of the blocks, and its Hessian, save passes over all.
+        for _ in range(ROUGH_STEPS):
+            current = objective.evaluate(w, hessian=True, stride=ROUGH_STRIDE)
+            factor = cho_factor(current.hessian, check_finite=False)
+            step, decrement = _direction(factor, current)
+            w, _ = _search(objective, w, current, step, decrement, stride=ROUGH_STRIDE)
+            if decrement < ROUGH_DECREMENT:
+                break
+    return _newton(objective, w, factor, tolerance)
 
 
 def _newton(
-    objective: LogisticObjective,
-    w: np.ndarray,
-    tolerance: float,
-    *,
-    stride: int,
-    steps: int,
-    rough: bool,
+    objective: LogisticObjective, w: np.ndarray, factor: Factor | None, tolerance: float
 ) -> np.ndarray:
-    current = objective.evaluate(w, hessian=True, stride=stride)
-    factor = None
-    for _ in range(steps):
+    """Return the minimiser by Newton steps, with a new Hessian only where the last one fails."""
+    current = objective.evaluate(w, hessian=factor is None)
+    for _ in range(MAX_STEPS):
         norm = float(np.linalg.norm(current.gradient))
         if norm <= tolerance:
             return w
-        if current.hessian is not None:
+        if factor is None or current.hessian is not None:
             factor = cho_factor(current.hessian, check_finite=False)
-        step = -cho_solve(factor, current.gradient, check_finite=False)
-        decrement = float(-(step @ current.gradient))
-        if rough and decrement < 1e-2:
-            return w + step
-        length = float(np.linalg.norm(step))
-        # Near the minimum the old factor will do: a chord step costs a pass, not a Hessian.
-        chord = length < 1e-2
-        guaranteed = math.log1p(length) / length
-        size = 1.0
-        while True:
-            trial = objective.evaluate(w + size * step, hessian=not chord, stride=stride)
-            lower = trial.value <= current.value - 1e-4 * size * decrement
-            if lower or size <= guaranteed or (chord and _shorter(trial, norm)):
-                break
-            size = max(size / 2, guaranteed)
-        w = w + size * step
-        if chord and not rough and np.linalg.norm(trial.gradient) > 0.1 * norm:
-            trial = objective.evaluate(w, hessian=True, stride=stride)
-        current = trial
-    if rough:
-        return w
+        w_next, trial = _search(objective, w, current, *_direction(factor, current))
+        slow = np.linalg.norm(trial.gradient) > SLOW * norm
+        if slow and current.hessian is None:
+            # The old factor is of no use any more: stay, and take the Hessian of this point.
+            current = objective.evaluate(w, hessian=True)
+        else:
+            w, current = w_next, objective.evaluate(w_next, hessian=True) if slow else trial
     raise FloatingPointError("The private objective was not minimised to its tolerance.")
 
 
-def _shorter(trial: Evaluation, norm: float) -> bool:
-    return float(np.linalg.norm(trial.gradient)) < 0.5 * norm
+def _direction(factor: Factor, current: Evaluation) -> tuple[np.ndarray, float]:
+    """Return the Newton step and how fast J falls along it."""
+    step = -cho_solve(factor, current.gradient, check_finite=False)
+    return step, float(-(step @ current.gradient))
+
+
+def _search(
+    objective: LogisticObjective,
+    w: np.ndarray,
+    current: Evaluation,
+    step: np.ndarray,
+    decrement: float,
+    *,
+    stride: int = 1,
+) -> tuple[np.ndarray, Evaluation]:
+    """Return the point along `step` that lowers J enough, and J there."""
+    length = float(np.linalg.norm(step))
+    guaranteed = math.log1p(length) / length if length > 0 else 1.0
+    size = 1.0
+    while True:
+        trial = objective.evaluate(w + size * step, stride=stride)
+        lower = trial.value <= current.value - 1e-4 * size * decrement
+        # Near the minimum J is flat to rounding, and the gradient tells.
+        shorter = np.linalg.norm(trial.gradient) <= 0.5 * np.linalg.norm(current.gradient)
+        if lower or shorter or size <= guaranteed:
+            return w + size * step, trial
+        size = max(size / 2, guaranteed)
 
 
 def _quasi_newton(objective: LogisticObjective, w: np.ndarray, tolerance: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_norms
+from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_blocks, row_norms
 from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
 
 RHO, ETA = 1.5, 0.06
@@ -30,6 +30,9 @@ OUTPUT_SHARE = 0.0125
 """Part of the mechanism's mu squared that pays for the noise on the output."""
 
 LOGISTIC_CURVATURE = 0.25
+
+LEAST_TOLERANCE = 1e-6
+"""Gradient norms below this would cost passes over the rows and save no noise worth it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +123,11 @@ class ObjectivePerturbation(Mechanism):
         Draw
             `value` of shape (n_columns,); `noise_scale` is the standard deviation of b.
         """
-        norms = row_norms(Z)
-        if norms.max(initial=0.0) > 1.0:
-            Z *= np.minimum(1.0, (1 - 2.0**-40) / np.maximum(norms, 0.5))[:, np.newaxis]
+        for block in row_blocks(Z):
+            norms = row_norms(block)
+            if norms.max() > 1.0:
+                factors = np.minimum(1.0, (1 - 2.0**-40) / np.maximum(norms, 0.5))
+                np.multiply(block, factors[:, np.newaxis], out=block)
         n_columns = Z.shape[1]
         sigma = self.calibrated_noise()
         lam = max(regularization, math.nextafter(self.least_regularization(), math.inf))
@@ -140,7 +145,7 @@ class ObjectivePerturbation(Mechanism):
         b_norm = sigma * (math.sqrt(n_columns) + 10.0)
         w_norm = norm_bound(rows_at_most, lam, b_norm)
         rounding = gradient_rounding(rows_at_most, n_columns, w_norm, lam)
-        tau = max(1e-7, 4 * (rounding + grid * math.sqrt(n_columns)))
+        tau = max(LEAST_TOLERANCE, 4 * (rounding + grid * math.sqrt(n_columns)))
         w = minimise(objective, tau / 2)
         _, output_mu = self._mus(adjacency)
         return Draw(_cover(w, tau / lam, output_mu, source), sigma)
