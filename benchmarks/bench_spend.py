@@ -66,11 +66,11 @@ def main(n: int) -> None:
         private = PrivacyAccountant(epsilon=1.0)
         kept = PrivacyAccountant(epsilon=1.0, path=Path(folder) / "bench.ledger")
         rows = [
-            ("SQLite alone, NORMAL", floor(Path(folder) / "normal", "NORMAL", n)),
-            ("spend, temporary ledger (NORMAL)", best(lambda: private.spend(mu=1e-6), n)),
+            ("SQLite alone, OFF", floor(Path(folder) / "off", "OFF", n)),
+            ("spend, temporary ledger (OFF)", best(lambda: private.spend(mu=1e-6), n)),
             ("SQLite alone, FULL", floor(Path(folder) / "full", "FULL", n // 10)),
             ("spend, kept ledger (FULL)", best(lambda: kept.spend(mu=1e-6), n // 10)),
-            ("spend, two processes (NORMAL)", two_processes(private, n // 10)),
+            ("spend, two processes (OFF)", two_processes(private, n // 10)),
         ]
         start = time.perf_counter()
         private.verify()

@@ -93,7 +93,9 @@ class PrivacyAccountant:
         terms = _checked_terms(epsilon, delta, adjacency, delta_reserve)
         durable = path is not None
         where = temporary_path() if path is None else os.path.realpath(os.fspath(path))
-        made = not os.path.lexists(where) and create_file(where, terms_fields(terms))
+        made = not os.path.lexists(where) and create_file(
+            where, terms_fields(terms), durable=durable
+        )
         return _attach_root(where, durable=durable, expected=None if made else terms)
 
     @classmethod

@@ -43,6 +43,15 @@ _CAUSES = {
 }
 
 
+def synchronous(*, durable: bool) -> str:
+    """Return the statement that sets how a connection waits for the disk.
+
+    A ledger with a path survives a loss of power. A temporary one ends with its process at
+    the latest, and what a process wrote outlives its being killed without any waiting.
+    """
+    return f"PRAGMA synchronous={'FULL' if durable else 'OFF'}"
+
+
 def translate(error: sqlite3.Error, path: str) -> LedgerError:
     """Return the `LedgerError` that tells the user what to do about an error of SQLite."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
@@ -96,7 +105,7 @@ class Connections:
     path : str
         Absolute path of the file, which is never created here.
     durable : bool
-        Whether a charge must survive a loss of power: synchronous=FULL.
+        Whether a charge must survive a loss of power.
     """
 
     def __init__(self, path: str, *, durable: bool) -> None:
@@ -184,7 +193,7 @@ class Connections:
                 check_same_thread=False,
             )
             self._check_header(raw)
-            raw.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+            raw.execute(synchronous(durable=self.durable))
         except BaseException as error:
             if raw is not None:
                 raw.close()

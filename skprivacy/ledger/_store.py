@@ -19,7 +19,7 @@ from typing import Any
 
 from ..exceptions import LedgerError
 from ._ceiling import Limits, Terms
-from ._connections import APPLICATION_ID, Connections, process_lock, translate
+from ._connections import APPLICATION_ID, Connections, process_lock, synchronous, translate
 from ._events import SCHEMA_VERSION, ChainState, advance, canonical, digest, follow, plain
 from ._host import host_name
 
@@ -274,7 +274,7 @@ class LedgerStore:
 _stores: weakref.WeakValueDictionary[str, LedgerStore] = weakref.WeakValueDictionary()
 
 
-def create_file(path: str, fields: Mapping[str, Any]) -> bool:
+def create_file(path: str, fields: Mapping[str, Any], *, durable: bool) -> bool:
     """Make a ledger file with one ledger; return False if something is at the path already.
 
     The file appears under its name complete, so that of several processes that start at
@@ -295,7 +295,7 @@ def create_file(path: str, fields: Mapping[str, Any]) -> bool:
             "is writable."
         ) from error
     try:
-        _fill(draft, fields)
+        _fill(draft, fields, durable=durable)
         return _publish(draft, path)
     except sqlite3.Error as error:
         raise translate(error, path) from error
@@ -304,8 +304,9 @@ def create_file(path: str, fields: Mapping[str, Any]) -> bool:
             Path(part).unlink(missing_ok=True)
 
 
-def _fill(draft: str, fields: Mapping[str, Any]) -> None:
+def _fill(draft: str, fields: Mapping[str, Any], *, durable: bool) -> None:
     with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.execute(synchronous(durable=durable))
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("PRAGMA journal_mode=WAL")

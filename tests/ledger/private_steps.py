@@ -83,7 +83,7 @@ class PrivateStep(BaseEstimator):
         entry = None if self.accountant is None else self.accountant.spend(plan)
         try:
             if self.fail:
-                raise RuntimeError("row 17 has the value 42")
+                raise RuntimeError("row 17 has the value 42")  # noqa: TRY301
             draw = plan.mechanisms[0].draw(
                 X, adjacency=adjacency, source=random_source(self.random_state)
             )

@@ -168,7 +168,7 @@ def largest(make, first, loss_of):
     low, high = 0.0, 1.0
     while admitted(make, first, loss_of(high)):
         high *= 2
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + high) / 2
         low, high = (middle, high) if admitted(make, first, loss_of(middle)) else (low, middle)
     return low
