@@ -36,6 +36,7 @@ _LOST_SHARE = 1e-5
 # Relative error of epsilon that the grid's spacing aims at, and the largest grid.
 _GRID_ERROR = 1e-6
 _MAX_SIZE = 2**20
+_MOST_CELLS = 2**25
 
 
 class Composition:
@@ -62,8 +63,19 @@ class Composition:
         self.log_slack = math.log(max(min(_SLACK / sum(counts), 1e4), 1.0))
         saddle = self.rough.saddle_of_delta(smallest_delta)
         ends = [loss_ends(pair, reversed_, max(1e-10 * tail, 1e-300)) for pair, _ in pieces]
+        longest = max(max(end) for end in ends)
         if step is None:
-            step = self._choose_step(saddle, max(max(end) for end in ends))
+            step = self._choose_step(saddle, longest)
+            # An atom at a grid point stays one: the largest losses, where they exist, do.
+            atoms = [(n, pair.largest_loss(reversed_=reversed_)) for pair, n in pieces]
+            _, atom = max(atoms, key=lambda a: a[0] * a[1] if a[1] < math.inf else 0.0)
+            if atom < math.inf:
+                step = atom / math.ceil(atom / step)
+        elif longest > _MOST_CELLS * step:
+            raise ValueError(
+                f"A grid of {step} would have more than {_MOST_CELLS} points for a loss that "
+                f"reaches {longest:g}. Give a coarser grid, or None."
+            )
         # With few digits in the step all grid points are exact.
         fraction, exponent = math.frexp(step)
         self.step = math.ldexp(round(fraction * 2**24), exponent - 24)
@@ -219,8 +231,8 @@ class CurveBound:
         blocks, within which e^l doesn't leave the range of floats.
         """
         block, growth = max(1, int(500.0 / step)), -math.expm1(-step)
-        with np.errstate(over="ignore", under="ignore"):
-            masses = density * np.exp(-self.theta * (self.losses - self.center))
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            masses = np.exp(np.log(density) - self.theta * (self.losses - self.center))
             total = np.append(np.cumsum(masses[::-1])[::-1], 0.0)
             total = np.minimum(total, np.finfo(np.float64).max)
             curve = np.zeros_like(total)

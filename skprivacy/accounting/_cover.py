@@ -12,12 +12,13 @@ condition is tight only lowers mu.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from ._checks import check_number
 from ._gdp import gdp_delta, gdp_mu
-from ._pairs import Curve, FloatArray, curve_end
+from ._pairs import Curve, FloatArray, checked_curve, curve_end
 
 _FIRST_POINTS = 1025
 _REFINEMENT = 8
@@ -61,15 +62,19 @@ def gdp_cover(curve: Curve, delta0: float) -> float:
     1.0301
     """
     delta0 = check_number("delta0", delta0, 1, below_most=True)
-    end = curve_end(curve, delta0)
-    if _values(curve, np.array([end]))[0] > delta0:
+    values = partial(checked_curve, curve)
+    end = curve_end(values, delta0)
+    if values(np.array([end]))[0] > delta0:
         raise ValueError(
             f"The curve stays above delta0={delta0}, so that no mu covers it. Give a larger "
             "delta0, above the probability of an infinite loss."
         )
     grid = np.linspace(0.0, end, _FIRST_POINTS)
     while True:
-        needed = (_values(curve, grid) - delta0) * _MARGIN
+        h = values(grid)
+        if (np.diff(h) > 1e-9 * h[:-1] + 1e-15).any():
+            raise ValueError("A privacy curve must not increase with epsilon.")
+        needed = (h - delta0) * _MARGIN
         mu = _least_mu(needed[:-1], grid[1:])
         # What the points themselves ask for bounds every grid's mu from below; cells that ask
         # for more are those that a finer grid may relieve.
@@ -81,18 +86,6 @@ def gdp_cover(curve: Curve, delta0: float) -> float:
         steps = np.arange(1, _REFINEMENT) / _REFINEMENT
         left, width = grid[:-1][coarse], np.diff(grid)[coarse]
         grid = np.union1d(grid, (left[:, np.newaxis] + width[:, np.newaxis] * steps).ravel())
-
-
-def _values(curve: Curve, grid: FloatArray) -> FloatArray:
-    values = np.asarray(curve(grid), dtype=np.float64)
-    if values.shape != grid.shape or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(
-            "A privacy curve must return, for an array of epsilon >= 0, an array of the same "
-            "shape with values in [0, 1]."
-        )
-    if (np.diff(values) > 1e-9 * values[:-1] + 1e-15).any():
-        raise ValueError("A privacy curve must not increase with epsilon.")
-    return values
 
 
 def _least_mu(needed: FloatArray, epsilon: FloatArray) -> float:

@@ -43,6 +43,7 @@ _SERIES_FROM = 30.0
 _SERIES = (-135135.0, 10395.0, -945.0, 105.0, -15.0, 3.0)
 
 _MAX_NEWTON = 100
+_MAX_EXPONENT = 700.0
 
 
 def _mills(s: Any) -> Any:
@@ -52,7 +53,8 @@ def _mills(s: Any) -> Any:
 
 def _mills_slope(s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return -M'(s) = 1 - s M(s) for s >= -1/2."""
-    slope: NDArray[np.float64] = 1.0 - s * _mills(s)
+    small = np.minimum(s, _SERIES_FROM)
+    slope: NDArray[np.float64] = 1.0 - small * _mills(small)
     if s.max(initial=0.0) > _SERIES_FROM:
         large = s > _SERIES_FROM
         inverse = 1.0 / np.square(s[large])
@@ -164,16 +166,16 @@ def gdp_epsilon(mu: float, delta: float) -> float:
         return 0.0
     # delta <= Phi(-t) bounds epsilon from above; from there Newton descends monotonically.
     epsilon = mu * (0.5 * mu - float(ndtri_exp(target)))
+    log_scale = math.log(mu) - _LOG_SQRT_2PI
     for _ in range(_MAX_NEWTON):
         t = epsilon / mu - 0.5 * mu
         log_delta = float(_log_delta(mu, epsilon))
-        slope = float(_mills(epsilon / mu + 0.5 * mu)) * math.exp(
-            -0.5 * t * t - _LOG_SQRT_2PI - log_delta
-        )
-        step = (target - log_delta) / slope
-        epsilon -= step
-        if step <= 4e-16 * epsilon:
+        # mu times the slope of -log delta, phi(t) M(t + mu) / delta.
+        slope = float(_mills(t + mu)) * math.exp(log_scale - 0.5 * t * t - log_delta)
+        step = mu * (target - log_delta) / slope
+        if not step > 4e-16 * epsilon:
             break
+        epsilon -= step
     return max(epsilon, 0.0)
 
 
@@ -224,8 +226,10 @@ def gdp_mu(epsilon: float, delta: float) -> float:
     for _ in range(_MAX_NEWTON):
         t = epsilon / mu - 0.5 * mu
         log_delta = float(_log_delta(mu, epsilon))
-        step = (target - log_delta) * math.exp(log_delta + 0.5 * t * t + _LOG_SQRT_2PI)
-        mu += step
-        if step <= 4e-16 * mu:
+        step = (target - log_delta) * math.exp(
+            min(log_delta + 0.5 * t * t + _LOG_SQRT_2PI, _MAX_EXPONENT)
+        )
+        if not step > 4e-16 * mu:
             break
+        mu += step
     return mu

@@ -147,14 +147,18 @@ class GivenCurve(DominatingPair):
 
     def curve(self, epsilon: FloatArray, *, reversed_: bool = False) -> FloatArray:
         """Return what the function says."""
-        function = self.backward if reversed_ else self.forward
-        values = np.asarray(function(epsilon), dtype=np.float64)
-        if values.shape != epsilon.shape or not ((values >= 0) & (values <= 1)).all():
-            raise ValueError(
-                "A privacy curve must return, for an array of epsilon >= 0, an array of the same "
-                "shape with values in [0, 1]."
-            )
-        return values
+        return checked_curve(self.backward if reversed_ else self.forward, epsilon)
+
+
+def checked_curve(curve: Curve, epsilon: FloatArray) -> FloatArray:
+    """Return a given curve's values, or raise ValueError if they can't be those of one."""
+    values = np.asarray(curve(epsilon), dtype=np.float64)
+    if values.shape != epsilon.shape or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(
+            "A privacy curve must return, for an array of epsilon >= 0, an array of the same "
+            "shape with values in [0, 1]."
+        )
+    return values
 
 
 def curve_end(curve: Curve, level: float) -> float:

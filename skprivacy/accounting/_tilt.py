@@ -88,11 +88,25 @@ class Moments:
     def saddle_of_delta(self, delta: float) -> float:
         """Return about the theta whose epsilon, K'(theta), has this delta."""
         target = math.log(delta)
-        return _bisect_tilt(lambda theta: self.log_delta(theta) > target, self.least_tilt)
+        return self._saddle(lambda theta: self.log_delta(theta) > target)
 
     def saddle_of_epsilon(self, epsilon: float) -> float:
         """Return about the theta with K'(theta) = epsilon."""
-        return _bisect_tilt(lambda theta: self.cumulants(theta)[1] < epsilon, self.least_tilt)
+        return self._saddle(lambda theta: self.cumulants(theta)[1] < epsilon)
+
+    def _saddle(self, too_small: Callable[[float], bool]) -> float:
+        """Return the least tilt that is not too small, or one that leaves little to gain.
+
+        Where the largest losses have masses of their own, a tilt can do no more than
+        gather the law in them, and theta times its deviation falls towards 0. It rises with
+        theta as long as the law has a density there.
+        """
+
+        def useful(theta: float) -> bool:
+            gathered = theta * math.sqrt(self.cumulants(theta)[2]) < 0.5
+            return too_small(theta) and not (gathered and theta * self.deviation > 1.0)
+
+        return _bisect_tilt(useful, self.least_tilt)
 
     def lazy_tilt(self, epsilon: float, limit: float) -> float:
         """Return about the least theta with K(theta) - theta epsilon <= limit.
