@@ -136,19 +136,17 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
     release : Release
         The release of a plan that has `norm_mechanism`.
     """
-    per_octave = NORM_CELLS / NORM_OCTAVES
+    edges = largest * np.exp2((np.arange(NORM_CELLS + 1) - NORM_CELLS) * NORM_OCTAVES / NORM_CELLS)
 
     def cell(block: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore"):
-            octaves = np.log2(row_norms(block) / largest)
-        cells = np.clip(np.ceil(NORM_CELLS + per_octave * octaves), 0, NORM_CELLS)
-        return cells.astype(np.int64)[:, np.newaxis]
+        # Comparisons are exact where a logarithm isn't: a row's cell depends on it alone.
+        return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
     # Sums of noisy counts wander; the running maximum makes a distribution function.
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
-    return float(largest * 2.0 ** ((reached - NORM_CELLS) / per_octave))
+    return float(edges[reached])
 
 
 _declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}

@@ -19,6 +19,28 @@ import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss
 
+LEAST_MULTIPLIER = 2.0**-30
+"""Least noise multiplier of a sum: finer noise would fall below the grid of its total."""
+
+GREATEST_MULTIPLIER = 2.0**800
+"""Greatest noise multiplier of a sum that floats can carry through."""
+
+
+def drawable_multiplier(name: str, multiplier: float) -> float:
+    """Return a noise multiplier that can be drawn and is at least `multiplier`.
+
+    Raises
+    ------
+    ValueError
+        If there is none: the budget is too small for any release.
+    """
+    if not multiplier <= GREATEST_MULTIPLIER:
+        raise ValueError(
+            f"The budget of release {name!r} is too small: it asks for {multiplier:.3g} times "
+            f"its sensitivity as noise."
+        )
+    return max(multiplier, LEAST_MULTIPLIER)
+
 
 @dataclass(frozen=True)
 class Draw:

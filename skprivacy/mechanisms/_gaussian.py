@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ._base import Draw, Mechanism
+from ._base import Draw, Mechanism, drawable_multiplier
 from ._random import RandomSource
 from ._rounded import lattice, quantise_rows, rounded_gaussian, sum_rows
-from ._rows import Rows, row_blocks
+from ._rows import Rows, first_block, row_blocks
 
 PRODUCT_GRID = 2.0**-16
 """Finest lattice of entries that are multiplied: 2^31 products keep within 64 bits."""
@@ -37,14 +37,15 @@ class GaussianMechanism(Mechanism):
     def solve_noise(
         self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
     ) -> float:
-        """Return 1 / mu, rounded up."""
+        """Return 1 / mu, rounded up, or the least multiplier that can be drawn."""
         check_adjacency(adjacency)
         if mu is None:
             raise ValueError(
                 f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
                 "Use a delta above 0."
             )
-        return math.nextafter(1.0 / mu, math.inf) * (1 + 2.0**-50)
+        multiplier = math.nextafter(1.0 / mu, math.inf) * (1 + 2.0**-50)
+        return drawable_multiplier(self.name, multiplier)
 
     def _scale(self, sensitivity: float) -> float:
         """Return the standard deviation for a statistic of this sensitivity, rounded up."""
@@ -55,9 +56,11 @@ def product_grid(noise_scale: float) -> float:
     """Return a public lattice for entries in [-1, 1] whose products are summed.
 
     `PRODUCT_GRID`, or coarser where the noise is so large that its scale would pass
-    2^42 units of the products.
+    2^42 units of the products, or 2^46 units of the entries. From a grid of 1 on, every
+    row contributes 0.
     """
-    return max(PRODUCT_GRID, 2.0 ** math.ceil(math.log2(noise_scale) / 2 - 21))
+    exponent = math.log2(noise_scale)
+    return max(PRODUCT_GRID, 2.0 ** math.ceil(max(exponent / 2 - 21, exponent - 46)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,7 @@ class GaussianSum(GaussianMechanism):
 
     def sensitivity(self, adjacency: Adjacency) -> float:
         """Return the L2 sensitivity of the sum."""
+        check_adjacency(adjacency)
         if adjacency == "add-remove":
             return 1.0
         return math.sqrt(2.0) if self.nonnegative else 2.0
@@ -137,14 +141,14 @@ class GaussianHistogram(GaussianMechanism):
         adjacency, source
             Adjacency of the data and source of random words.
         weights : array of shape (n_rows,), default=None
-            Weights of the rows, clipped to [0, 1].
+            Weights of the rows, clipped to [0, 1]; NaN counts as 0.
 
         Returns
         -------
         Draw
             `value` of shape (d, n_cells).
         """
-        n_columns = next(row_blocks(rows)).shape[1]
+        n_columns = first_block(rows).shape[1]
         scale = self._scale(math.sqrt(n_columns * (1 if adjacency == "add-remove" else 2)))
         grid = lattice(1.0, scale)
         total = cell_counts(rows, n_cells, weights, grid)
@@ -158,7 +162,7 @@ def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: floa
     for block in row_blocks(rows):
         unit = np.full(block.shape[0], np.trunc(1.0 / grid))
         if weights is not None:
-            part = np.clip(weights[start : start + block.shape[0]], 0.0, 1.0)
+            part = np.nan_to_num(np.clip(weights[start : start + block.shape[0]], 0.0, 1.0))
             unit = np.trunc(part / grid)
         start += block.shape[0]
         counts = np.stack([_cell_sums(column, unit, n_cells) for column in block.T])
@@ -188,6 +192,7 @@ class GaussianSecondMoment(GaussianMechanism):
 
     def sensitivity(self, adjacency: Adjacency) -> float:
         """Return the L2 sensitivity of the vectorised moment."""
+        check_adjacency(adjacency)
         return 1.0 if adjacency == "add-remove" else math.sqrt(2.0)
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
@@ -239,6 +244,11 @@ class GaussianMoments(GaussianMechanism):
     kind: ClassVar[str] = "sum"
     missing: str = "error"
 
+    def __post_init__(self) -> None:
+        # The sensitivity and the draw both read it: a third value would part them.
+        if self.missing not in ("error", "ignore"):
+            raise ValueError(f"missing must be 'error' or 'ignore'. Got {self.missing!r} instead.")
+
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
         if adjacency == "replace-one":
@@ -249,6 +259,7 @@ class GaussianMoments(GaussianMechanism):
 
     def sensitivity(self, adjacency: Adjacency, n_columns: int) -> float:
         """Return the joint L2 sensitivity for a number of columns."""
+        check_adjacency(adjacency)
         if adjacency == "replace-one":
             return 2.0 * math.sqrt(n_columns)
         if self.missing == "ignore":
@@ -300,9 +311,9 @@ class GaussianMoments(GaussianMechanism):
         first, second = np.zeros((2, n_columns), dtype=np.int64)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
         half = np.where(half > 0, half, 1.0)
-        top = 1.0 / grid - 1.0
+        top = max(1.0 / grid - 1.0, 0.0)
         # Under add-remove squares are centred at 1/2, on their own grid.
-        centre = 0.5 / grid**2 if add_remove else 0.0
+        centre = math.trunc(0.5 / grid**2) if add_remove else 0
         for block in row_blocks(rows):
             z = (np.clip(block, low, high) - middle) / half
             # Absence of NaN is validated before where it is an error; then NaN counts as 0.

@@ -12,11 +12,11 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency, laplace_ratio
-from ._base import Draw, Mechanism
+from ._base import Draw, Mechanism, drawable_multiplier
 from ._gaussian import cell_counts
 from ._random import RandomSource
 from ._rounded import lattice, quantise_rows_l1, rounded_laplace, sum_rows
-from ._rows import Rows, row_blocks
+from ._rows import Rows, first_block, row_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,8 @@ class LaplaceMechanism(Mechanism):
             if mu is None:
                 raise ValueError("Give one of mu and epsilon.")
             epsilon = laplace_ratio(mu) * (1 - 1e-12)
-        return math.nextafter(1.0 / epsilon, math.inf) * (1 + 2.0**-50)
+        multiplier = math.nextafter(1.0 / epsilon, math.inf) * (1 + 2.0**-50)
+        return drawable_multiplier(self.name, multiplier)
 
     def _scale(self, sensitivity: float) -> float:
         """Return b for a statistic of this sensitivity, rounded up."""
@@ -57,6 +58,7 @@ class LaplaceSum(LaplaceMechanism):
 
     def sensitivity(self, adjacency: Adjacency) -> float:
         """Return the L1 sensitivity of the sum."""
+        check_adjacency(adjacency)
         return 1.0 if adjacency == "add-remove" else 2.0
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
@@ -100,7 +102,7 @@ class LaplaceHistogram(LaplaceMechanism):
         weights: np.ndarray | None = None,
     ) -> Draw:
         """Release the counts; parameters and result as of `GaussianHistogram.draw`."""
-        n_columns = next(row_blocks(rows)).shape[1]
+        n_columns = first_block(rows).shape[1]
         scale = self._scale(float(n_columns * (1 if adjacency == "add-remove" else 2)))
         grid = lattice(1.0, scale)
         total = cell_counts(rows, n_cells, weights, grid)

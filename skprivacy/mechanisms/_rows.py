@@ -28,6 +28,14 @@ def row_blocks(rows: Rows) -> Iterator[np.ndarray]:
         yield rows[start : start + BLOCK_ROWS]
 
 
+def first_block(rows: Rows) -> np.ndarray:
+    """Return the first block, or raise where there is no row at all."""
+    block = next(row_blocks(rows), None)
+    if block is None:
+        raise ValueError("A release needs at least one row.")
+    return block
+
+
 def row_norms(block: np.ndarray) -> np.ndarray:
     """Return an upper bound of each row's Euclidean norm, tight to rounding.
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from ..base import Release
+from ..bounding import column_bounds
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianMoments, Mechanism
 from ..plan import Facts
@@ -101,6 +102,7 @@ class DPStandardScaler(PrivateScaler):
         "with_std": ["boolean"],
     }
     _range_share = 1 - MOMENTS_SHARE
+    _moments: tuple[np.ndarray, np.ndarray]
 
     def __init__(
         self,
@@ -156,6 +158,24 @@ class DPStandardScaler(PrivateScaler):
         """
         return self._private_fit(X, extend=True)
 
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
+    ) -> tuple[Any, Any, Any]:
+        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
+        if not reset:
+            bounds = column_bounds(self.bounds, X.shape[1], type(self).__name__)
+            if not np.array_equal(np.asarray(bounds), self.bounds_):
+                raise ValueError(
+                    "The 'bounds' parameter changed since the last batch: moments of columns "
+                    "that were scaled by other bounds can't be added. Call fit to start anew."
+                )
+            if self._adjacency() != self.privacy_.adjacency:
+                raise ValueError(
+                    f"Earlier batches were released under {self.privacy_.adjacency} adjacency, "
+                    f"the accountant has {self._adjacency()} now. Call fit to start anew."
+                )
+        return X, y, sample_weight
+
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         return [
             *super()._mechanisms(facts),
@@ -184,8 +204,10 @@ class DPStandardScaler(PrivateScaler):
             moments[2] / counts - mean**2, floor, np.maximum((1 - mean) * (1 + mean), floor)
         )
         self.mean_ = np.where(self.found_, middle + half * mean, 0.0)
-        self.var_ = np.where(self.found_, half**2 * variance, 1.0)
-        self.scale_ = np.sqrt(self.var_) if self.with_std else np.ones_like(self.var_)
+        # Not the root of var_, which over- or underflows for columns of extreme size.
+        deviation = np.where(self.found_, half * np.sqrt(variance), 1.0)
+        self.var_ = deviation**2
+        self.scale_ = deviation if self.with_std else np.ones_like(deviation)
         self.scale_[self.scale_ == 0] = 1.0
         self.noise_std_ = half * noise[1] / counts
 
