@@ -214,11 +214,12 @@ class GaussianSecondMoment(GaussianMechanism):
         n_columns = total.shape[0]
         upper = np.triu_indices(n_columns, 1)
         # The vectorised moment carries sqrt(2) on the upper triangle; its noise is divided back.
-        off = rounded_gaussian(upper[0].shape, scale / math.sqrt(2.0) / grid**2, source)
-        noise = np.diag(rounded_gaussian((n_columns,), scale / grid**2, source))
-        noise[upper] = off
-        noise[upper[::-1]] = off
-        return Draw((total + noise) * grid**2, scale)
+        off_scale = scale / math.sqrt(2.0) / grid**2
+        off = total[upper] + rounded_gaussian(upper[0].shape, off_scale, source)
+        noisy = np.diag(total.diagonal() + rounded_gaussian((n_columns,), scale / grid**2, source))
+        noisy[upper] = off
+        noisy[upper[::-1]] = off
+        return Draw(noisy * grid**2, scale)
 
 
 @dataclass(frozen=True, kw_only=True)
