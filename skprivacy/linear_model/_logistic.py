@@ -360,7 +360,7 @@ def _regularization(
     mechanism: ObjectivePerturbation, shape: Shape, prior: float, n_rows: float
 ) -> float:
     """Return the lambda of least estimated risk: noise against shrinkage, per direction."""
-    sigma = mechanism.calibrated_noise()
+    sigma = mechanism.calibrated_noise()  # to a few per cent, which lambda decides later
     moment = shape.shaped_moment
     curvature = 0.8 * prior * (1 - prior) * moment
     signal = SIGNAL * n_rows / max(float(moment.sum()), 1e-12)

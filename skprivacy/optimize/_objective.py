@@ -3,7 +3,7 @@
 Add b.w with b ~ N(0, sigma^2 I) to a sum of convex losses of z.w, |z| <= 1, whose
 derivative has one sign given the label, is bounded by L and is beta-Lipschitz, with
 lambda/2 |w|^2, lambda >= rho beta sigma / L. Releasing the minimiser is
-mu-GDP with mu = (1 + eta) L / sigma for the certified pair (rho, eta): the statement,
+mu-GDP with mu = (1 + eta) L / sigma for a certified pair (rho, eta): the statement,
 proof and certificate are in ``docs/theory/objective_perturbation.md``.
 
 The computed minimiser is released with Gaussian noise that covers the distance to
@@ -20,8 +20,8 @@ from ..accounting import Adjacency, PrivacyLoss, check_adjacency
 from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_blocks, row_norms
 from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
 
-RHO, ETA = 1.5, 0.06
-"""Certified: lambda >= RHO beta sigma / L costs (1 + ETA) L / sigma, for m below `LARGEST`."""
+CERTIFIED = ((1.5, 0.06), (2.0, 0.04), (3.0, 0.025))
+"""Certified pairs (rho, eta): lambda >= rho beta sigma / L costs (1 + eta) L / sigma."""
 
 SMALLEST, LARGEST = 0.003, 3.0
 """Certified range of m = L / sigma; more budget than `LARGEST` needs is left unused."""
@@ -41,8 +41,10 @@ class ObjectivePerturbation(Mechanism):
 
     Released: the coefficient vector. Sensitivity: rows are clipped to norm 1, weights
     to [0, 1], so that a row adds at most L = 1 to the gradient, along itself.
-    `noise_multiplier` is sigma / L. Under replace-one, two rows change by group privacy
-    of Gaussian differential privacy: twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
+    `noise_multiplier` is 1 / mu of the minimiser under add-remove; the noise itself is
+    1 + eta times that, with the least eta that the regularisation admits. Under
+    replace-one, two rows change, by group privacy of Gaussian differential privacy:
+    twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
     """
 
     noise: ClassVar[str] = "gaussian"
@@ -54,7 +56,7 @@ class ObjectivePerturbation(Mechanism):
 
     def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
         """Return mu of the objective and of the output noise."""
-        objective = self._group(adjacency) * (1 + ETA) / self.calibrated_noise()
+        objective = self._group(adjacency) / self.calibrated_noise()
         return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
 
     def loss(self, adjacency: Adjacency) -> PrivacyLoss:
@@ -70,13 +72,17 @@ class ObjectivePerturbation(Mechanism):
                 f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
                 "Use a delta above 0."
             )
-        slope = mu * math.sqrt(1 - OUTPUT_SHARE) / (self._group(adjacency) * (1 + ETA))
-        if slope < SMALLEST:
+        objective = mu * math.sqrt(1 - OUTPUT_SHARE) / self._group(adjacency)
+        least, most = (
+            max((1 + eta) * SMALLEST for _, eta in CERTIFIED),
+            min((1 + eta) * LARGEST for _, eta in CERTIFIED),
+        )
+        if objective < least:
             raise ValueError(
                 f"The budget of release {self.name!r} is too small: mu = {mu:.3g}, the least that "
-                f"its proof covers is {SMALLEST * mu / slope:.3g}. Use a larger epsilon."
+                f"its proof covers is {least * mu / objective:.3g}. Use a larger epsilon."
             )
-        return math.nextafter(1 / min(slope, LARGEST), math.inf) * (1 + 2.0**-50)
+        return math.nextafter(1 / min(objective, most), math.inf) * (1 + 2.0**-50)
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
@@ -84,8 +90,20 @@ class ObjectivePerturbation(Mechanism):
         return f"1 (L2 of a row's gradient; {rows})"
 
     def least_regularization(self) -> float:
-        """Return the smallest lambda that the certificate admits."""
-        return RHO * LOGISTIC_CURVATURE * self.calibrated_noise()
+        """Return the smallest lambda that a certificate admits."""
+        return self._noise_and_regularization(0.0)[1]
+
+    def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
+        """Return the least sigma for a lambda, and lambda, raised to what is certified."""
+        choices = []
+        for rho, eta in CERTIFIED:
+            sigma = (1 + eta) * self.calibrated_noise()
+            floor = math.nextafter(rho * LOGISTIC_CURVATURE * sigma, math.inf)
+            choices.append((sigma, floor))
+        admitted = [choice for choice in choices if choice[1] <= regularization]
+        if not admitted:
+            return min(choices, key=lambda choice: choice[1])
+        return min(admitted)[0], regularization
 
     def draw(
         self,
@@ -129,8 +147,8 @@ class ObjectivePerturbation(Mechanism):
                 factors = np.minimum(1.0, (1 - 2.0**-40) / np.maximum(norms, 0.5))
                 np.multiply(block, factors[:, np.newaxis], out=block)
         n_columns = Z.shape[1]
-        sigma = self.calibrated_noise()
-        lam = max(regularization, math.nextafter(self.least_regularization(), math.inf))
+        # Each pair costs the same mu, so which one is taken may depend on earlier releases.
+        sigma, lam = self._noise_and_regularization(regularization)
         grid = 2.0 ** (math.floor(math.log2(sigma)) - 36)
         b = rounded_gaussian((n_columns,), sigma / grid, source) * grid
         objective = LogisticObjective(

@@ -31,7 +31,7 @@ def test_beyond_the_certified_range():
     with pytest.raises(ValueError, match="larger epsilon"):
         calibrated(1e-3)
     large = calibrated(50.0)
-    assert 1 / large.calibrated_noise() <= module.LARGEST
+    assert 1 / large._noise_and_regularization(1e3)[0] <= module.LARGEST
     assert large.loss("add-remove").mu < 50.0
 
 
@@ -40,10 +40,9 @@ def test_replace_one_costs_a_group_of_two():
     assert mechanism.loss("replace-one").mu == pytest.approx(2 * mechanism.loss("add-remove").mu)
 
 
-def exact_deltas(mechanism, Z, signs, canary, epsilons, offset=0.0):
+def exact_deltas(mechanism, Z, signs, canary, epsilons, offset=0.0, regularization=0.0):
     """Hockey-stick divergences of the ideal minimiser, both ways, by quadrature in 1-d."""
-    sigma = mechanism.calibrated_noise()
-    lam = mechanism.least_regularization()
+    sigma, lam = mechanism._noise_and_regularization(regularization)
     reach = (9 * sigma + len(Z) + 1) / lam
     w = np.linspace(-reach, reach, 100_001)
 
@@ -72,13 +71,20 @@ BASES = {
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("mu", [0.1, 1.0, 2.5])
-@pytest.mark.parametrize("offset", [0.0, -3.0])
-def test_exact_profile_is_below_the_claim(base, mu, offset):
+@pytest.mark.parametrize("pair", [0, 1, 2])
+def test_exact_profile_is_below_the_claim(base, mu, pair):
     mechanism = calibrated(mu)
+    rho, eta = module.CERTIFIED[pair]
+    regularization = (1 + 1e-9) * rho / 4 * (1 + eta) * mechanism.calibrated_noise()
+    sigma, lam = mechanism._noise_and_regularization(regularization)
+    assert sigma == (1 + eta) * mechanism.calibrated_noise()
+    assert lam == regularization
     Z, signs = (np.array(part) for part in BASES[base])
     epsilons = np.linspace(0, 3, 13) * mu
-    for canary in (1.0, 0.3, -1.0):
-        for epsilon, delta in exact_deltas(mechanism, Z, signs, canary, epsilons, offset):
+    for canary, offset in ((1.0, 0.0), (1.0, -3.0), (0.3, -3.0), (-1.0, -1.0)):
+        for epsilon, delta in exact_deltas(
+            mechanism, Z, signs, canary, epsilons, offset, regularization
+        ):
             assert delta <= gdp_delta(mu, epsilon) + 1e-9
 
 
