@@ -22,8 +22,8 @@ from ..accounting import Adjacency, PrivacyLoss
 LEAST_MULTIPLIER = 2.0**-30
 """Least noise multiplier of a sum: finer noise would fall below the grid of its total."""
 
-GREATEST_MULTIPLIER = 2.0**800
-"""Greatest noise multiplier of a sum that floats can carry through."""
+GREATEST_MULTIPLIER = 2.0**400
+"""Greatest noise multiplier of a sum: its square is a float, with room for columns."""
 
 
 def drawable_multiplier(name: str, multiplier: float) -> float:

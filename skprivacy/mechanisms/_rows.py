@@ -40,7 +40,8 @@ def row_norms(block: np.ndarray) -> np.ndarray:
     """Return an upper bound of each row's Euclidean norm, tight to rounding.
 
     The bound is a function of the row alone. Rows are scaled by a power of two first,
-    so that neither tiny nor huge entries spoil the squares.
+    so that neither tiny nor huge entries spoil the squares. A norm below 1e-300 may miss
+    by the least float.
     """
     rows = np.asarray(block, dtype=np.float64)
     exponent = np.frexp(np.max(np.abs(rows), axis=1, initial=0.0))[1]

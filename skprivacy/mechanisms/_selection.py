@@ -65,7 +65,7 @@ class PermuteAndFlip(Mechanism):
         total: np.ndarray | None = None
         for block in row_blocks(row_scores):
             clipped = np.trunc(np.clip(np.nan_to_num(block), 0.0, 1.0) / SCORE_GRID)
-            part = clipped.sum(axis=0).astype(np.int64)
+            part = clipped.astype(np.int64).sum(axis=0)
             total = part if total is None else total + part
         if total is None:
             raise ValueError("A selection needs at least one row of scores.")
