@@ -282,10 +282,11 @@ def test_no_delta_left_for_steps_that_need_some():
         accountant.allocate(PrivateSign(own_delta=True))
 
 
-def test_large_delta_and_many_fits_still_keep_to_the_ceiling(data):
+@pytest.mark.parametrize("own_delta", [False, True])
+def test_large_delta_and_many_fits_still_keep_to_the_ceiling(own_delta, data):
     # So small a mu that (0, delta) would already be more than it.
     accountant = PrivacyAccountant(epsilon=0.01, delta=0.05)
-    model = BaggingClassifier(PrivateSign(own_delta=True), n_estimators=30, bootstrap=False)
+    model = BaggingClassifier(PrivateSign(own_delta=own_delta), n_estimators=30, bootstrap=False)
     shared = accountant.allocate(model)
     assert shared.estimator.epsilon > 0
     shared.fit(*data)

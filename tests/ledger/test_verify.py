@@ -40,6 +40,10 @@ EDITS = {
         f"UPDATE event SET body = replace(body, '0.02', '0.01') WHERE place = {PLACE}",
         f"UPDATE event SET hash = digest(body) WHERE place = {PLACE}",
     ],
+    "renamed source with a new hash": [
+        f"UPDATE event SET body = replace(body, 'release', 'other') WHERE place = {PLACE}",
+        f"UPDATE event SET hash = digest(body) WHERE place = {PLACE}",
+    ],
     "edited hash": [f"UPDATE event SET hash = 'x' || hash WHERE place = {PLACE}"],
     "deleted middle row": [f"DELETE FROM event WHERE place = {PLACE}"],
     "deleted middle row, others moved up": [
