@@ -25,6 +25,9 @@ from skprivacy.ledger import PrivacyAccountant, adopt_ledger
 from skprivacy.mechanisms import GaussianSum
 from skprivacy.plan import Facts, Plan
 
+# Python warns of forks in a process with threads; that such forks are safe is tested elsewhere.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
 
 @pytest.fixture
 def accountant():
@@ -140,7 +143,7 @@ BACKENDS = [
     (1, "sequential"),
     (2, "loky"),
     (2, "threading"),
-    pytest.param(2, "multiprocessing", marks=pytest.mark.filterwarnings("ignore:.*fork")),
+    (2, "multiprocessing"),
 ]
 
 
