@@ -39,6 +39,15 @@ _MAX_SIZE = 2**20
 _MOST_CELLS = 2**25
 
 
+def _tail(delta: float, n_pieces: int) -> float:
+    """Return the mass that a piece may have above its grid: a millionth of delta in all.
+
+    Much less would be worse than useless: losses so rare that they don't matter would govern
+    the moments. Few different values, so that sketches are found again.
+    """
+    return 10.0 ** max(math.floor(math.log10(delta / n_pieces)) - 6, -300)
+
+
 class Composition:
     """One direction of a composition, and bounds on its curve.
 
@@ -58,14 +67,13 @@ class Composition:
         self, pieces: Pieces, *, reversed_: bool, smallest_delta: float, step: float | None = None
     ) -> None:
         counts = [count for _, count in pieces]
-        tail = max(smallest_delta / sum(counts), 1e-290)
+        tail = _tail(smallest_delta, sum(counts))
         self.rough = sketched_moments(pieces, reversed_=reversed_, tail=tail)
         self.log_slack = math.log(max(min(_SLACK / sum(counts), 1e4), 1.0))
-        saddle = self.rough.saddle_of_delta(smallest_delta)
-        ends = [loss_ends(pair, reversed_, max(1e-10 * tail, 1e-300)) for pair, _ in pieces]
+        ends = [loss_ends(pair, reversed_, tail) for pair, _ in pieces]
         longest = max(max(end) for end in ends)
         if step is None:
-            step = self._choose_step(saddle, longest)
+            step = max(self._choose_step(smallest_delta), longest / _MAX_SIZE)
             # An atom at a grid point stays one: the largest losses, where they exist, do.
             atoms = [(n, pair.largest_loss(reversed_=reversed_)) for pair, n in pieces]
             _, atom = max(atoms, key=lambda a: a[0] * a[1] if a[1] < math.inf else 0.0)
@@ -95,24 +103,35 @@ class Composition:
         """Return the losses from index `first` to index `last`."""
         return np.arange(first, last + 1, dtype=np.float64) * self.step
 
-    def _choose_step(self, tilt: float, longest: float) -> float:
+    def _choose_step(self, delta: float) -> float:
         """Return a step for which the variance that the grid adds moves epsilon little.
 
         n pieces add at most n step^2 / 4, usually n step^2 / 6, and epsilon moves by
         half of that times 1 + theta.
         """
-        _, epsilon, tilted_variance = self.rough.cumulants(tilt)
+        tilt = self.rough.saddle_of_delta(delta)
+        _, epsilon, _ = self.rough.cumulants(tilt)
         scale = max(epsilon, self.rough.deviation)
         added = 2.0 * _GRID_ERROR * scale / ((1.0 + tilt) * self.rough.counts.sum())
-        window = 16.0 * math.sqrt(tilted_variance)
-        return max(math.sqrt(6.0 * added), max(longest, window) / _MAX_SIZE)
+        lazy = self.rough.lazy_tilt(epsilon, math.log(delta) + self.log_slack)
+        low, high = (self.rough.end(lazy, shift, _LOST / 2) for shift in self._shifts(lazy))
+        return max(math.sqrt(6.0 * added), (high - low) / _MAX_SIZE)
+
+    def _shifts(self, theta: float) -> tuple[float, float]:
+        """Return parameters of Chernoff's bound for both ends of a window."""
+        return (
+            self.rough.sharp_shift(theta, -1.0, _LOST / 2),
+            self.rough.sharp_shift(theta, 1.0, _LOST / 2),
+        )
 
     def bound_for_delta(self, delta: float) -> "CurveBound":
         """Return a bound on the curve that is sharp where it is about `delta`."""
         _, epsilon, _ = self.rough.cumulants(self.rough.saddle_of_delta(delta))
         bound = self._bound(epsilon, math.log(delta))
         epsilon = bound.epsilon(delta)
-        return self._sharpened(bound, epsilon, delta) if math.isfinite(epsilon) else bound
+        if epsilon == math.inf:  # the rough epsilon was far above, and so the tilt too small
+            return CurveBound(self, self.moments.saddle_of_delta(delta))
+        return self._sharpened(bound, epsilon, delta)
 
     def bound_for_epsilon(self, epsilon: float) -> "CurveBound":
         """Return a bound on the curve that is sharp at `epsilon`."""
@@ -130,23 +149,19 @@ class Composition:
             return bound
         # What the transform charged may be most of delta: aim below both.
         limit = math.log(_LOST_SHARE / bound.error) + math.log(max(delta - lost, 1e-3 * delta))
-        return CurveBound(self, self.moments.lazy_tilt(epsilon, limit))
+        tilt = self.moments.lazy_tilt(epsilon, limit)
+        first, last = self.window(tilt)
+        if last - first > 4 * _MAX_SIZE:
+            return bound
+        other = CurveBound(self, tilt)
+        return min(bound, other, key=lambda b: float(b.lost(np.array(epsilon))))
 
     def window(self, theta: float) -> tuple[int, int]:
-        """Return grid indices outside which the tilted law has at most the mass `_LOST`.
-
-        By Chernoff's bound on either side; the rough moments choose its parameter.
-        """
-        width = math.sqrt(self.rough.cumulants(theta)[2]) + self.step
-        slack, ends = math.log(2.0 / _LOST), []
-        for sign in (-1.0, 1.0):
-            shifts = sign * np.geomspace(0.1, 15.0, 12) / width
-            rough, start = self.rough.log_mgf(theta), self.moments.log_mgf(theta)
-            bounds = [(self.rough.log_mgf(theta + s) - rough + slack) / abs(s) for s in shifts]
-            shift = float(shifts[int(np.argmin(bounds))])
-            bound = (self.moments.log_mgf(theta + shift) - start + slack) / shift
-            ends.append(bound / self.step)
-        return max(self.first, math.floor(ends[0])), min(self.last, math.ceil(ends[1]))
+        """Return grid indices outside which the tilted law has at most the mass `_LOST`."""
+        low, high = (
+            self.moments.end(theta, shift, _LOST / 2) / self.step for shift in self._shifts(theta)
+        )
+        return max(self.first, math.floor(low)), min(self.last, math.ceil(high))
 
 
 def _convolve(

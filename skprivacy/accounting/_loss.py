@@ -193,9 +193,12 @@ class PrivacyLoss:
         losses : iterable of PrivacyLoss
         """
         terms = tuple(losses)
-        delta = min(math.fsum(loss.delta for loss in terms), 1.0)
-        epsilon = math.inf if delta > 0 else math.fsum(loss.epsilon for loss in terms)
-        return cls(math.hypot(*(loss.mu for loss in terms)), delta, epsilon)
+        # Where a term has a delta its epsilon is infinite, and so is the sum.
+        return cls(
+            math.hypot(*(loss.mu for loss in terms)),
+            min(math.fsum(loss.delta for loss in terms), 1.0),
+            math.fsum(loss.epsilon for loss in terms),
+        )
 
     @classmethod
     def parallel(cls, losses: Iterable["PrivacyLoss"], *, parts_touched: int = 1) -> "PrivacyLoss":

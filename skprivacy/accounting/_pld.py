@@ -329,10 +329,16 @@ class PrivacyLossDistribution:
         exact = self._exact_curve(way)
         if exact is not None:
             return float(exact(np.array([epsilon]))[0])
-        rough = rough_log_delta(self.pieces, reversed_=way, epsilon=epsilon)
-        resolved = math.exp(min(max(rough - 5.0, math.log(_LEAST_DELTA)), 0.0))
-        bound = self._composition(way, resolved, grid).bound_for_epsilon(epsilon)
-        return float(bound.delta(np.array([epsilon]))[0])
+        guess = rough_log_delta(self.pieces, reversed_=way, epsilon=epsilon) - 5.0
+        for _ in range(4):
+            resolved = math.exp(min(max(guess, math.log(_LEAST_DELTA)), 0.0))
+            bound = self._composition(way, resolved, grid).bound_for_epsilon(epsilon)
+            delta = float(bound.delta(np.array([epsilon]))[0])
+            # What is resolved should be a little below the result.
+            if delta <= _LEAST_DELTA or 1e-6 * delta <= resolved <= 10.0 * delta:
+                break
+            guess = math.log(delta) - 2.0
+        return delta
 
     def _finite_epsilon(self, delta: float, way: bool, grid: float | None) -> float:
         exact = self._exact_curve(way)

@@ -50,10 +50,10 @@ class Moments:
         """Standard deviation of the loss."""
         return math.sqrt(max(self.cumulants(0.0)[2], 1e-300))
 
-    @property
+    @cached_property
     def least_tilt(self) -> float:
         """A tilt that makes little difference; none at all would make the charges larger."""
-        return 0.1 / self.deviation
+        return min(0.1 / self.deviation, 1.0 / float(np.abs(self.losses).max()))
 
     def logs(self, theta: float) -> tuple[FloatArray, FloatArray]:
         """Return log E e^(theta L) of every piece, and the tilted masses."""
@@ -119,11 +119,30 @@ class Moments:
             self.saddle_of_epsilon(epsilon),
         )
 
+    def end(self, theta: float, shift: float, mass: float) -> float:
+        """Return a loss beyond which the law tilted by theta has at most `mass`.
+
+        By Chernoff's bound with the parameter `shift`: above it if that is positive, else
+        below it.
+        """
+        return (self.log_mgf(theta + shift) - self.log_mgf(theta) - math.log(mass)) / shift
+
+    def sharp_shift(self, theta: float, sign: float, mass: float) -> float:
+        """Return about the best parameter for `end`."""
+
+        def length(shift: float) -> float:
+            return sign * self.end(theta, sign * shift, mass)
+
+        shift = 4.0 / (math.sqrt(self.cumulants(theta)[2]) + 1e-3 * self.deviation)
+        best = length(shift)
+        for factor in (2.0, 0.5):
+            while (further := length(factor * shift)) < best - 1e-3 * abs(best):
+                shift, best = factor * shift, further
+        return sign * shift
+
 
 def sketched_moments(pieces: Pieces, *, reversed_: bool, tail: float) -> Moments:
     """Return the moments of a composition of sketches."""
-    # Few different tails, so that sketches are found again.
-    tail = 10.0 ** (10 * math.floor(math.log10(tail) / 10))
     return Moments([sketch(pair, reversed_, tail) for pair, _ in pieces], [n for _, n in pieces])
 
 

@@ -97,10 +97,10 @@ def test_composition_rules():
 
 def test_many_small_losses_add_without_drift():
     total = PrivacyLoss.compose([PrivacyLoss(1e-3, 1e-9)] * 1_000_000)
-    assert total.mu == pytest.approx(1.0, rel=1e-15)
+    assert total.mu == pytest.approx(1.0, rel=1e-15, abs=0)
     assert total.delta == 1e-3
     tiny = PrivacyLoss.compose([PrivacyLoss(1e-200)] * 4)
-    assert tiny.mu == pytest.approx(2e-200, rel=1e-15)
+    assert tiny.mu == pytest.approx(2e-200, rel=1e-15, abs=0)
 
 
 @given(st.lists(losses, max_size=6), st.randoms(use_true_random=False))
@@ -154,7 +154,7 @@ def test_parallel_takes_the_largest_of_every_coordinate():
 def test_parallel_composes_the_parts_that_a_record_can_touch():
     parts = [PrivacyLoss(3.0, 1e-9), PrivacyLoss(4.0), PrivacyLoss(1.0, 3e-9)]
     two = PrivacyLoss.parallel(parts, parts_touched=2)
-    assert (two.mu, two.delta) == pytest.approx((5.0, 4e-9), rel=1e-15)
+    assert (two.mu, two.delta) == pytest.approx((5.0, 4e-9), rel=1e-15, abs=0)
     pures = [PrivacyLoss.pure(e) for e in (0.1, 0.5, 0.25)]
     assert PrivacyLoss.parallel(pures, parts_touched=2).epsilon == 0.75
     assert close(PrivacyLoss.parallel(pures, parts_touched=9), PrivacyLoss.compose(pures))
@@ -270,7 +270,12 @@ def test_running_epsilon_is_no_filter_but_the_rectangle_is(epsilon):
 
 def test_comparisons_need_every_coordinate():
     base = PrivacyLoss(1.0, 0.0, 1.0)
-    for change in itertools.product((0.5, 1.0), (0.5, 1.0)):
-        smaller = PrivacyLoss(change[0], 0.0, change[1])
-        assert smaller <= base
-        assert (smaller < base) == (change != (1.0, 1.0))
+    for mu, epsilon in itertools.product((0.5, 1.0, 2.0), repeat=2):
+        other = PrivacyLoss(mu, 0.0, epsilon)
+        assert (other <= base) == (max(mu, epsilon) <= 1)
+        assert (other < base) == (max(mu, epsilon) <= 1 and min(mu, epsilon) < 1)
+    base = PrivacyLoss(1.0, 1e-6)
+    for mu, delta in itertools.product((0.5, 1.0, 2.0), repeat=2):
+        other = PrivacyLoss(mu, 1e-6 * delta)
+        assert (other <= base) == (max(mu, delta) <= 1)
+        assert (other > base) == (min(mu, delta) >= 1 and max(mu, delta) > 1)
