@@ -68,32 +68,32 @@ def missing(path: str) -> LedgerError:
     )
 
 
-class _Handle:
-    """A connection, the process it belongs to and the file it has open."""
+class _Connection(sqlite3.Connection):
+    """A connection that knows its process and its file, and closes itself when it's dropped."""
 
-    def __init__(self, raw: sqlite3.Connection, file: tuple[int, int]) -> None:
-        self.raw: sqlite3.Connection | None = raw
-        self.file = file
-        self.pid = os.getpid()
+    pid = 0
+    file = (0, 0)
+    in_use = False
 
-    def close(self) -> None:
-        raw, self.raw = self.raw, None
-        if raw is None:
+    def shut(self) -> None:
+        """Close the connection, or leave it alone if it belongs to another process."""
+        if not self.in_use:
             return
-        if self.pid != os.getpid():
-            _inherited.append(raw)
+        self.in_use = False
+        if self.pid == os.getpid():
+            self.close()
         else:
-            raw.close()
+            _inherited.append(self)
 
     def __del__(self) -> None:
         with contextlib.suppress(sqlite3.Error):
-            self.close()
+            self.shut()
 
 
 process_lock = threading.RLock()
 """Guards what the process knows of its ledgers; held, with every other lock, over a fork."""
 
-_inherited: list[sqlite3.Connection] = []
+_inherited: list[_Connection] = []
 _everyone: "weakref.WeakSet[Connections]" = weakref.WeakSet()
 
 
@@ -115,7 +115,7 @@ class Connections:
         # SQLite, which waits by sleeping; and a fork can wait for them.
         self.lock = threading.Lock()
         self._local = threading.local()
-        self._handles: weakref.WeakSet[_Handle] = weakref.WeakSet()
+        self._opened: weakref.WeakSet[_Connection] = weakref.WeakSet()
         with process_lock:
             _everyone.add(self)
 
@@ -137,9 +137,9 @@ class Connections:
 
     def close(self) -> None:
         """Close the connections of all threads; they open again when used."""
-        for handle in list(self._handles):
-            handle.close()
-        self._handles.clear()
+        for connection in list(self._opened):
+            connection.shut()
+        self._opened.clear()
 
     @staticmethod
     def _roll_back(raw: sqlite3.Connection) -> None:
@@ -165,42 +165,43 @@ class Connections:
                 "writable, or fit with another accountant."
             )
         file = (status.st_dev, status.st_ino)
-        handle: _Handle | None = getattr(self._local, "handle", None)
-        if handle is not None and handle.raw is not None:
-            if handle.pid == os.getpid() and handle.file == file:
-                return handle.raw
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.in_use:
+            if connection.pid == os.getpid() and connection.file == file:
+                return connection
             self._forget()
-        raw = self._open()
-        handle = _Handle(raw, file)
-        self._local.handle = handle
-        self._handles.add(handle)
-        return raw
+        connection = self._open()
+        connection.pid, connection.file, connection.in_use = os.getpid(), file, True
+        self._local.connection = connection
+        self._opened.add(connection)
+        return connection
 
     def _forget(self) -> None:
-        handle: _Handle | None = getattr(self._local, "handle", None)
-        if handle is not None:
-            handle.close()
-            self._local.handle = None
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.shut()
+            self._local.connection = None
 
-    def _open(self) -> sqlite3.Connection:
-        raw: sqlite3.Connection | None = None
+    def _open(self) -> _Connection:
+        connection: _Connection | None = None
         try:
-            raw = sqlite3.connect(
+            connection = sqlite3.connect(
                 f"{Path(self.path).as_uri()}?mode=rw",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,
                 check_same_thread=False,
+                factory=_Connection,
             )
-            self._check_header(raw)
-            raw.execute(synchronous(durable=self.durable))
+            self._check_header(connection)
+            connection.execute(synchronous(durable=self.durable))
         except BaseException as error:
-            if raw is not None:
-                raw.close()
+            if connection is not None:
+                connection.close()
             if isinstance(error, sqlite3.Error):
                 raise translate(error, self.path) from error
             raise
-        return raw
+        return connection
 
     def _check_header(self, raw: sqlite3.Connection) -> None:
         (application,) = raw.execute("PRAGMA application_id").fetchone()
