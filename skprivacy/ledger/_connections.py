@@ -90,6 +90,17 @@ class _Connection(sqlite3.Connection):
             self.shut()
 
 
+class _Owner:
+    """Ends a connection with its thread: a connection is in a cycle of its own making."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.shut()
+
+
 process_lock = threading.RLock()
 """Guards what the process knows of its ledgers; held, with every other lock, over a fork."""
 
@@ -165,22 +176,23 @@ class Connections:
                 "writable, or fit with another accountant."
             )
         file = (status.st_dev, status.st_ino)
-        connection: _Connection | None = getattr(self._local, "connection", None)
-        if connection is not None and connection.in_use:
+        owner: _Owner | None = getattr(self._local, "owner", None)
+        if owner is not None and owner.connection.in_use:
+            connection = owner.connection
             if connection.pid == os.getpid() and connection.file == file:
                 return connection
             self._forget()
         connection = self._open()
         connection.pid, connection.file, connection.in_use = os.getpid(), file, True
-        self._local.connection = connection
+        self._local.owner = _Owner(connection)
         self._opened.add(connection)
         return connection
 
     def _forget(self) -> None:
-        connection: _Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.shut()
-            self._local.connection = None
+        owner: _Owner | None = getattr(self._local, "owner", None)
+        if owner is not None:
+            owner.connection.shut()
+            self._local.owner = None
 
     def _open(self) -> _Connection:
         connection: _Connection | None = None

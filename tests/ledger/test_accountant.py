@@ -94,6 +94,14 @@ def test_fit_twice_is_counted_twice(accountant, data):
     assert len(accountant.entries) == 2
 
 
+def test_accountant_can_be_taken_away(accountant, data):
+    model = PrivateSign(accountant=accountant).fit(*data)
+    model.set_params(accountant=None).fit(*data)
+    clone(PrivateSign(accountant=None)).fit(*data)
+    assert len(accountant.entries) == 1
+    assert model.privacy_.entry_uid is None
+
+
 def test_pipeline_and_its_clone_charge_one_ledger(accountant, data):
     model = make_pipeline(PrivateShift(accountant=accountant), PrivateSign(accountant=accountant))
     model.fit(*data)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from pathlib import Path
 
 import pytest
@@ -164,7 +163,7 @@ def test_a_child_outlives_its_parents_connection(accountant):
 
 
 def test_connections_are_closed_before_a_fork(accountant):
-    connection = accountant._ledger.store._connections._local.connection
+    connection = accountant._ledger.store._connections._local.owner.connection
     assert connection.in_use
     assert in_child(lambda: connection.in_use) == 0
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
@@ -174,10 +173,10 @@ def test_connections_are_closed_before_a_fork(accountant):
 
 def test_a_connection_that_came_through_a_fork_unseen_is_left_alone(accountant):
     connections = accountant._ledger.store._connections
-    raw = connections._local.connection
+    raw = connections._local.owner.connection
     raw.pid -= 1
     accountant.spend(mu=1e-6)
-    assert connections._local.connection is not raw
+    assert connections._local.owner.connection is not raw
     assert raw in _inherited
     raw.execute("SELECT 1")  # not closed either
     _inherited.remove(raw)
@@ -191,15 +190,16 @@ def test_each_thread_has_its_own_connection_and_closes_it_with_itself(accountant
 
     def charge():
         accountant.spend(mu=1e-6)
-        seen.append(weakref.ref(connections._local.connection))
+        seen.append(connections._local.owner.connection)
 
     charge()
     thread = threading.Thread(target=charge)
     thread.start()
     thread.join()
-    own, of_thread = (reference() for reference in seen)
-    assert own is connections._local.connection
-    assert of_thread is None
+    assert seen[0] is connections._local.owner.connection
+    assert seen[0] is not seen[1]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        seen[1].execute("SELECT 1")
 
 
 # Crashes -----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_interrupted_transaction_is_rolled_back(accountant):
 
 def test_full_disk(accountant, no_noise, data):
     connections = accountant._ledger.store._connections
-    raw = connections._local.connection
+    raw = connections._local.owner.connection
     (pages,) = raw.execute("PRAGMA page_count").fetchone()
     raw.execute(f"PRAGMA max_page_count={pages}")
 
