@@ -213,6 +213,10 @@ class PrivacyLossDistribution:
         Parameters
         ----------
         n : int
+
+        Returns
+        -------
+        PrivacyLossDistribution
         """
         return self.compose((self,), (n,))
 
@@ -330,15 +334,17 @@ class PrivacyLossDistribution:
         if exact is not None:
             return float(exact(np.array([epsilon]))[0])
         guess = rough_log_delta(self.pieces, reversed_=way, epsilon=epsilon) - 5.0
+        best = 1.0
         for _ in range(4):
             resolved = math.exp(min(max(guess, math.log(_LEAST_DELTA)), 0.0))
             bound = self._composition(way, resolved, grid).bound_for_epsilon(epsilon)
-            delta = float(bound.delta(np.array([epsilon]))[0])
-            # What is resolved should be a little below the result.
-            if delta <= _LEAST_DELTA or 1e-6 * delta <= resolved <= 10.0 * delta:
+            best = min(best, float(bound.delta(np.array([epsilon]))[0]))
+            # What is resolved should be a little below the result; where rare large losses
+            # decide, the guess may be far off.
+            if best <= _LEAST_DELTA or 1e-6 * best <= resolved <= 10.0 * best:
                 break
-            guess = math.log(delta) - 2.0
-        return delta
+            guess = math.log(best) - 2.0
+        return best
 
     def _finite_epsilon(self, delta: float, way: bool, grid: float | None) -> float:
         exact = self._exact_curve(way)

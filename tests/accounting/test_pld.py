@@ -198,6 +198,13 @@ def test_a_curve_with_a_floor_has_an_infinite_loss():
     assert whole.epsilon(2e-4) == math.inf
 
 
+def test_rare_large_losses_are_resolved():
+    # In nearly all runs no step takes the row; what is left at epsilon = 1 are the others.
+    one, five = (PLD.subsampled_gaussian(1e-4, 1.0, steps) for steps in (1, 5))
+    for epsilon in (0.1, 0.3, 1.0):
+        assert 5 * one.delta(epsilon) < five.delta(epsilon) < 5.5 * one.delta(epsilon)
+
+
 def test_directions_are_both_covered():
     curves = PLD.subsampled_gaussian(0.3, 0.8).pieces[0][0]
 
