@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.special import ndtri
 
 from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
 from .plan import Facts
@@ -27,14 +28,19 @@ MAGNITUDE = "range of the columns, magnitude"
 POSITION = "range of the columns, position"
 NORM = "row norms"
 
-SMALLEST_EXPONENT, LARGEST_EXPONENT = -24, 64
+SMALLEST_EXPONENT, LARGEST_EXPONENT = -64, 64
 CENTRE = LARGEST_EXPONENT - SMALLEST_EXPONENT + 1
 N_MAGNITUDES = 2 * CENTRE + 1
 N_POSITIONS = 64
 PADDING = 0.25
-SIGNIFICANT = 4.2
-"""Noise standard deviations above which a cell counts as occupied: among the 179 cells
-of a column with no rows at all, one passes by chance in less than one fit in 400."""
+MOST_ROWS = 0.8
+"""Part of the rows that have to be between two positions for the range to end at them."""
+
+FALSE_ALARMS = 1e-3
+"""Chance that the noise alone passes for an occupied cell, for each column and histogram."""
+
+USUAL_EXPONENT = 10.0
+"""Magnitudes between 2^-10 and 2^10 need the least evidence: a false alarm is worst far out."""
 
 NORM_CELLS, NORM_OCTAVES = 96, 12
 NORM_QUANTILE = 0.99
@@ -72,13 +78,14 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         [-1, 1] and means nothing.
     """
     counts = release.sum(MAGNITUDE, lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
-    first, last = _occupied(counts, release.noise_scales[MAGNITUDE])
+    thresholds = release.noise_scales[MAGNITUDE] * _evidence(_magnitude_weights())
+    first, last = _occupied(counts, thresholds)
     # A column that is mostly 0 has the range of the central cell: clipped to it, other values
     # become an indicator of their sign, which is still of use.
     found = first >= 0
     edges = _magnitude_edges()
-    low = np.where(found, edges[first], -1.0)
-    high = np.where(found, edges[last + 1], 1.0)
+    low, inner_low = np.where(found, [edges[first], edges[first + 1]], -1.0)
+    inner_high, high = np.where(found, [edges[last], edges[last + 1]], 1.0)
 
     width = (high - low) / N_POSITIONS
 
@@ -88,12 +95,19 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
 
     counts = release.sum(POSITION, lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
-    first, last = _occupied(counts, release.noise_scales[POSITION])
-    seen = found & (first >= 0)
-    inner_low = np.where(seen, low + width * first, low)
-    inner_high = np.where(seen, low + width * (last + 1), high)
-    padding = PADDING * (inner_high - inner_low)
-    return np.maximum(inner_low - padding, low), np.minimum(inner_high + padding, high), found
+    thresholds = release.noise_scales[POSITION] * _evidence(np.ones(N_POSITIONS))
+    first, last = _occupied(counts, thresholds)
+    cells = np.arange(N_POSITIONS)
+    between = (first[:, np.newaxis] <= cells) & (cells <= last[:, np.newaxis])
+    # Where too few positions stand out, the rows are spread: the whole magnitudes stay.
+    most = (counts * between).sum(axis=1) >= MOST_ROWS * counts.sum(axis=1)
+    narrows = found & (first >= 0) & most
+    start, end = low + width * first, low + width * (last + 1)
+    padding = PADDING * (end - start)
+    # So does an outermost magnitude, which has rows, if none of its positions stands out.
+    start = np.where(narrows & (start < inner_low), start - padding, low)
+    end = np.where(narrows & (end > inner_high), end + padding, high)
+    return np.maximum(start, low), np.minimum(end, high), found
 
 
 def _magnitude(block: np.ndarray) -> np.ndarray:
@@ -111,9 +125,21 @@ def _magnitude_edges() -> np.ndarray:
     return np.concatenate([-powers[::-1], powers])
 
 
-def _occupied(counts: np.ndarray, noise_scale: float) -> tuple[np.ndarray, np.ndarray]:
+def _magnitude_weights() -> np.ndarray:
+    """Return how usual the magnitude of each cell is."""
+    exponents = np.arange(SMALLEST_EXPONENT, LARGEST_EXPONENT + 1)
+    weights = 1 / (1 + (exponents / USUAL_EXPONENT) ** 2)
+    return np.concatenate([weights[::-1], [1.0], weights])
+
+
+def _evidence(weights: np.ndarray) -> np.ndarray:
+    """Return noise deviations above which cells count as occupied, `FALSE_ALARMS` in all."""
+    return -np.asarray(ndtri(FALSE_ALARMS * weights / weights.sum()))
+
+
+def _occupied(counts: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last cell of each row of `counts` above the noise; -1 for none."""
-    above = counts > SIGNIFICANT * noise_scale
+    above = counts > thresholds
     some = above.any(axis=1)
     first = np.where(some, above.argmax(axis=1), -1)
     last = np.where(some, counts.shape[1] - 1 - above[:, ::-1].argmax(axis=1), -1)
