@@ -284,5 +284,5 @@ def test_audit_finds_no_violation_and_finds_halved_noise(adjacency):
 @by_adjacency
 @pytest.mark.parametrize("epsilon", [0.3, 1.0, 3.0])
 def test_audit_at_full_size(adjacency, epsilon):
-    bound = audit(adjacency, epsilon, 100_000)
-    assert 0.9 * epsilon < bound <= epsilon
+    bound = audit(adjacency, epsilon, 30_000)
+    assert 0.7 * epsilon < bound <= epsilon
