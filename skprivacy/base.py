@@ -41,11 +41,10 @@ from sklearn.utils.validation import validate_data
 
 from ._sklearn import Interval, check_sample_weight
 from .accounting import Adjacency, gdp_mu
-from .bounding import declared_bounds
 from .exceptions import ReleaseError
 from .ledger import PrivacyAccountant, Receipt
 from .mechanisms import Mechanism, RandomSource, Rows, random_source
-from .plan import Facts, Plan
+from .plan import Facts, Plan, declared_bounds
 
 SAFETY = 1e-9
 """Part of mu squared that calibration leaves unused, so that exact splits never trip."""
@@ -143,6 +142,7 @@ class DPEstimator(BaseEstimator, ABC):
         What the fit released and what it cost.
     """
 
+    _history: tuple[tuple[Plan, dict[str, Any]], ...]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "delta": [Interval(Real, 0, 1, closed="left")],
@@ -229,19 +229,19 @@ class DPEstimator(BaseEstimator, ABC):
         plan = self.plan(facts)
         source = random_source(self.random_state)
         # A plan without releases is free: there is nothing to record.
-        paid = self.accountant is not None and plan.mechanisms
-        entry = self.accountant.spend(plan) if paid else None
+        accountant = self.accountant if plan.mechanisms else None
+        entry = None if accountant is None else accountant.spend(plan)
         release = Release(plan, facts, source, extends=extends)
         try:
             # A floating-point warning would speak of the rows.
             with np.errstate(all="ignore"):
                 self._fit(X, y, sample_weight, release)
         except BaseException as error:
-            if entry is not None:
+            if accountant is not None and entry is not None:
                 # Only the class of the error: its text may speak of rows.
-                self.accountant.fail(entry.uid, type(error).__name__)
+                accountant.fail(entry.uid, type(error).__name__)
             raise
-        earlier = self._history if extends else ()
+        earlier: tuple[tuple[Plan, dict[str, Any]], ...] = self._history if extends else ()
         self._history = (*earlier, (plan, release.noise_scales))
         self.privacy_ = _receipt(self._history, self.delta, None if entry is None else entry.uid)
         return self
@@ -270,7 +270,7 @@ class DPEstimator(BaseEstimator, ABC):
     def _missing_is_allowed(self) -> bool:
         return False
 
-    def _public_classes(self, y: np.ndarray) -> np.ndarray:
+    def _public_classes(self, y: Any) -> np.ndarray:
         """Return the declared classes, or those of `y`, which the receipt then names."""
         declared = getattr(self, "classes", None)
         found = np.unique(y)

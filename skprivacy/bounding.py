@@ -5,13 +5,11 @@ of two finds the magnitude, one over 64 equal cells inside that finds the positi
 A third histogram, over row norms, gives a clipping norm. Each is a declared release
 of the plan, paid from the learner's own budget.
 
-Bounds that an earlier private step has released already are public facts: the step
-declares them for its output with `declare_bounds`, and the next step, which gets the
-very same object, reads them with `declared_bounds` and saves that part of its budget.
+Bounds that an earlier private step has released already are public facts (see
+`skprivacy.plan.declare_bounds`): the next step saves that part of its budget.
 """
 
 import math
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -173,31 +171,6 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
     return float(edges[reached])
-
-
-_declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}
-
-
-def declare_bounds(X: Any, low: np.ndarray, high: np.ndarray) -> None:
-    """Declare that the columns of `X`, an array or data frame, lie in public bounds.
-
-    The declaration belongs to the object itself and is gone with it; a slice or a
-    copy has none.
-    """
-    key = id(X)
-    try:
-        reference = weakref.ref(X, lambda _: _declared.pop(key, None))
-    except TypeError:  # a container without weak references just has no declaration
-        return
-    _declared[key] = (reference, low, high)
-
-
-def declared_bounds(X: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the bounds declared for this very object, or None."""
-    found = _declared.get(id(X))
-    if found is None or found[0]() is not X:
-        return None
-    return found[1], found[2]
 
 
 def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, np.ndarray] | None:

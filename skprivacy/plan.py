@@ -4,8 +4,13 @@
 mechanisms made from them; the accountant charges a plan, the fit then runs the
 very same plan, and the receipt is the plan as it was run. So what is charged can't
 drift from what is done.
+
+Bounds that a private step has released are public facts for the step after it. The step
+declares them for its output with `declare_bounds`; the next one, which gets the very same
+object, reads them with `declared_bounds`.
 """
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,3 +104,26 @@ class Plan:
         }
 
 
+_declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}
+
+
+def declare_bounds(X: Any, low: np.ndarray, high: np.ndarray) -> None:
+    """Declare that the columns of `X`, an array or data frame, lie in public bounds.
+
+    The declaration belongs to the object itself and is gone with it; a slice or a
+    copy has none.
+    """
+    key = id(X)
+    try:
+        reference = weakref.ref(X, lambda _: _declared.pop(key, None))
+    except TypeError:  # a container without weak references just has no declaration
+        return
+    _declared[key] = (reference, low, high)
+
+
+def declared_bounds(X: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the bounds declared for this very object, or None."""
+    found = _declared.get(id(X))
+    if found is None or found[0]() is not X:
+        return None
+    return found[1], found[2]

@@ -218,7 +218,7 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         release: Release,
     ) -> None:
         classes = self._public_classes(y)
-        codes = np.searchsorted(classes, y)
+        codes = np.searchsorted(classes, np.asarray(y))
         weights = (
             None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
         )
@@ -356,14 +356,12 @@ def _weighted(blocks: Iterator[np.ndarray], weights: np.ndarray | None) -> Itera
         start = stop
 
 
-def _regularization(
-    mechanism: ObjectivePerturbation, shape: Shape, prior: float, n_rows: float
-) -> float:
+def _regularization(mechanism: Mechanism, shape: Shape, prior: float, n_rows: float) -> float:
     """Return the lambda of least estimated risk: noise against shrinkage, per direction."""
     sigma = mechanism.calibrated_noise()  # to a few per cent, which lambda decides later
     moment = shape.shaped_moment
     curvature = 0.8 * prior * (1 - prior) * moment
     signal = SIGNAL * n_rows / max(float(moment.sum()), 1e-12)
-    candidates = mechanism.least_regularization() * np.geomspace(1e-2, 1e4, 200)[:, np.newaxis]
+    candidates = sigma * np.geomspace(1e-3, 1e4, 200)[:, np.newaxis]
     risk = curvature * (sigma**2 + candidates**2 * signal) / (curvature + candidates) ** 2
     return float(candidates[np.argmin(risk.sum(axis=1)), 0])

@@ -12,6 +12,7 @@ columns; the physical noise scale joins the receipt once the release is made.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -83,6 +84,9 @@ class Mechanism(ABC):
 
     kind: ClassVar[str]
     """How the release is asked for: "sum", "select" or "solve"."""
+
+    draw: ClassVar[Callable[..., Draw]]
+    """Make the release: rows and options of the mechanism, adjacency and random source."""
 
     @abstractmethod
     def loss(self, adjacency: Adjacency) -> PrivacyLoss:

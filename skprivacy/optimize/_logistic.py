@@ -39,6 +39,12 @@ class Evaluation(NamedTuple):
     gradient: np.ndarray
     hessian: np.ndarray | None
 
+    def factor(self) -> "Factor":
+        """Return the Cholesky factor of the Hessian, which was asked for."""
+        if self.hessian is None:
+            raise ValueError("This evaluation has no Hessian.")
+        return cho_factor(self.hessian, check_finite=False)
+
 
 @dataclass(frozen=True)
 class LogisticObjective:
@@ -157,7 +163,7 @@ def minimise(objective: LogisticObjective, tolerance: float) -> np.ndarray:
         # A rough minimiser on a part of the blocks, and its Hessian, save passes over all.
         for _ in range(ROUGH_STEPS):
             current = objective.evaluate(w, hessian=True, stride=ROUGH_STRIDE)
-            factor = cho_factor(current.hessian, check_finite=False)
+            factor = current.factor()
             step, decrement = _direction(factor, current)
             w, _ = _search(objective, w, current, step, decrement, stride=ROUGH_STRIDE)
             if decrement < ROUGH_DECREMENT:
@@ -175,7 +181,7 @@ def _newton(
         if norm <= tolerance:
             return w
         if factor is None or current.hessian is not None:
-            factor = cho_factor(current.hessian, check_finite=False)
+            factor = current.factor()
         w_next, trial = _search(objective, w, current, *_direction(factor, current))
         slow = np.linalg.norm(trial.gradient) > SLOW * norm
         if slow and current.hessian is None:

@@ -19,6 +19,7 @@ import numpy as np
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
 from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_blocks, row_norms
 from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
+from ._shape import INSIDE
 
 CERTIFIED = ((1.5, 0.06), (2.0, 0.04), (3.0, 0.025))
 """Certified pairs (rho, eta): lambda >= rho beta sigma / L costs (1 + eta) L / sigma."""
@@ -143,9 +144,9 @@ class ObjectivePerturbation(Mechanism):
         """
         for block in row_blocks(Z):
             norms = row_norms(block)
-            if norms.max() > 1.0:
-                factors = np.minimum(1.0, (1 - 2.0**-40) / np.maximum(norms, 0.5))
-                np.multiply(block, factors[:, np.newaxis], out=block)
+            # Row by row: what becomes of a row must not depend on the rows around it.
+            factors = np.where(norms > 1.0, INSIDE / np.maximum(norms, 1.0), 1.0)
+            np.multiply(block, factors[:, np.newaxis], out=block)
         n_columns = Z.shape[1]
         # Each pair costs the same mu, so which one is taken may depend on earlier releases.
         sigma, lam = self._noise_and_regularization(regularization)

@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import StrOptions
 from ..base import DPEstimator, Release
-from ..bounding import column_bounds, declare_bounds, find_range, range_mechanisms
+from ..bounding import column_bounds, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import Mechanism
-from ..plan import Facts
+from ..plan import Facts, declare_bounds
 
 
 class PrivateScaler(OneToOneFeatureMixin, TransformerMixin, DPEstimator):
