@@ -6,23 +6,11 @@ ships with the package, four sets with scikit-learn, the others with the ``bench
 extra.
 """
 
-from collections.abc import Callable
-
-import sklearn.datasets
 from sklearn.utils import Bunch
 
 from ._adult import adult_bunch
 from ._rdatasets import PACKAGED, load_packaged
-
-_SCIKIT_LEARN: dict[str, tuple[Callable[..., Bunch], str]] = {
-    "breast_cancer": (sklearn.datasets.load_breast_cancer, "binary"),
-    "digits": (sklearn.datasets.load_digits, "multiclass"),
-    "iris": (sklearn.datasets.load_iris, "multiclass"),
-    "wine": (sklearn.datasets.load_wine, "multiclass"),
-}
-
-# A pixel counts the dots that are set in a 4 x 4 block: public by construction.
-_DIGITS_RANGE = (0.0, 16.0)
+from ._scikit_learn import SCIKIT_LEARN, load_scikit_learn
 
 
 def list_datasets(task: str | None = None) -> list[str]:
@@ -51,7 +39,7 @@ def list_datasets(task: str | None = None) -> list[str]:
     ['digits', 'iris', 'wine']
     """
     tasks = {"adult": "binary"}
-    tasks |= {name: kind for name, (_, kind) in _SCIKIT_LEARN.items()}
+    tasks |= {name: kind for name, (_, kind, _) in SCIKIT_LEARN.items()}
     tasks |= {name: spec.task for name, spec in PACKAGED.items()}
     if task is not None and task not in tasks.values():
         raise ValueError(
@@ -92,8 +80,8 @@ def load_dataset(name: str) -> Bunch:
     """
     if name == "adult":
         return _load_adult()
-    if name in _SCIKIT_LEARN:
-        return _load_scikit_learn(name)
+    if name in SCIKIT_LEARN:
+        return load_scikit_learn(name)
     if name in PACKAGED:
         return load_packaged(name)
     raise ValueError(f"There is no data set {name!r}. Known are {', '.join(list_datasets())}.")
@@ -106,20 +94,3 @@ def _load_adult() -> Bunch:
         bunch = adult_bunch(as_frame=False, missing="drop")
     bunch.update(name="adult", task="binary")
     return bunch
-
-
-def _load_scikit_learn(name: str) -> Bunch:
-    loader, task = _SCIKIT_LEARN[name]
-    raw = loader()
-    names = [str(feature) for feature in raw.feature_names]
-    return Bunch(
-        name=name,
-        data=raw.data,
-        target=raw.target,
-        feature_names=names,
-        target_names=[str(value) for value in raw.target_names],
-        task=task,
-        bounds=dict.fromkeys(names, _DIGITS_RANGE) if name == "digits" else {},
-        categories={},
-        DESCR=raw.DESCR,
-    )

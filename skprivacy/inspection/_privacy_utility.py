@@ -93,13 +93,15 @@ class PrivacyUtilityDisplay:
         curves = {name: Curve(*zip(*sorted(group), strict=True)) for name, group in points.items()}
         return cls(curves=curves, levels=levels, metric=metric)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Any = None, *, legend: bool = True) -> Self:
         """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to. None: a new figure.
+        legend : bool, default=True
+            Whether the axes get a legend.
 
         Returns
         -------
@@ -127,9 +129,13 @@ class PrivacyUtilityDisplay:
         ):
             ax.axhline(level, color="black", linestyle=style, linewidth=1, label=name)
         ax.set_xscale("log")
+        ticks = sorted({epsilon for curve in self.curves.values() for epsilon in curve.epsilon})
+        ax.set_xticks(ticks, labels=[f"{epsilon:g}" for epsilon in ticks])
+        ax.set_xticks([], minor=True)
         ax.set_xlabel("epsilon")
         ax.set_ylabel(self.metric)
-        ax.legend(fontsize="small")
+        if legend:
+            ax.legend(fontsize="small")
         self.ax_ = ax
         self.figure_ = ax.figure
         return self

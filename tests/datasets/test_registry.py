@@ -40,12 +40,17 @@ def test_own_sets_come_in_one_form(name):
     assert set(bunch.bounds) | set(bunch.categories) <= set(bunch.feature_names)
 
 
-def test_digits_lie_within_their_public_range():
-    bunch = load_dataset("digits")
-    assert set(bunch.bounds.values()) == {(0.0, 16.0)}
-    assert bunch.data.min() == 0.0
-    assert bunch.data.max() == 16.0
-    np.testing.assert_array_equal(bunch.data, sklearn.datasets.load_digits().data)
+@pytest.mark.parametrize("name", OWN[1:])
+def test_scikit_learns_rows_lie_within_their_ranges_and_fill_half_of_them(name):
+    bunch = load_dataset(name)
+    np.testing.assert_array_equal(bunch.data, getattr(sklearn.datasets, f"load_{name}")().data)
+    low, high = np.array([bunch.bounds[feature] for feature in bunch.feature_names]).T
+    assert (bunch.data >= low).all()
+    assert (bunch.data <= high).all()
+    filled = np.ptp(bunch.data, axis=0) / (high - low)
+    assert np.median(filled) > 0.5
+    if name == "digits":
+        assert set(bunch.bounds.values()) == {(0.0, 16.0)}
 
 
 # Rows, columns with the target, and the rate of the rarer outcome.

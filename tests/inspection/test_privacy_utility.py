@@ -36,8 +36,13 @@ def test_the_drawing_shows_every_model_on_a_log_axis(display):
     assert (axes.get_xscale(), axes.get_ylabel()) == ("log", "AUC")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert sorted(labels) == ["other", "plain", "private"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.1", "1"]
     drawn = axes.containers[0].lines[0].get_xydata()
     np.testing.assert_allclose(drawn, [(0.1, 0.80), (1.0, 0.88)])
+
+
+def test_the_legend_can_be_left_to_the_figure(display):
+    assert display.plot(ax=Figure().subplots(), legend=False).ax_.get_legend() is None
 
 
 def test_more_levels_than_line_styles_are_all_drawn():
