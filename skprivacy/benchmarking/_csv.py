@@ -72,6 +72,8 @@ def _split(path: Path) -> tuple[list[str], list[list[str]]]:
         raise BenchmarkError(f"{path} can't be read: {error.strerror or error}.") from error
     if not text.strip():
         raise BenchmarkError(f"{path} is empty.")
+    if "\0" in text:
+        raise BenchmarkError(f"{path} is no text file.")
     first = text.lstrip().split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=first.count)
     try:

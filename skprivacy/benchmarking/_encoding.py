@@ -87,7 +87,7 @@ def encode_number(
     missing = np.isnan(values)
     if bounds is not None:
         low, high = bounds
-        values = np.clip((values - low) / (high - low), 0.0, 1.0)
+        values = (np.clip(values, low, high) - low) / (high - low)
     values = np.where(missing, 0.0, values)
     return np.hstack([values, missing]) if mark_missing else values
 
