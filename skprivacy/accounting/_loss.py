@@ -112,7 +112,7 @@ class PrivacyLoss:
         sensitivity : float
             L1 sensitivity, under the adjacency the loss is meant for.
         noise_scale : float
-            Scale b of the noise, whose density is proportional to exp(-|x| / b).
+            Scale b of the noise, whose density is proportional to ``exp(-|x| / b)``.
         """
         ratio = _ratio(sensitivity, noise_scale)
         return cls(laplace_mu(ratio), 0.0, ratio)

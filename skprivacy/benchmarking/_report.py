@@ -86,10 +86,11 @@ def format_table(result: BenchmarkResult) -> str:
         A finished run.
     """
     about, options = result.problem, result.options
+    splits = "1 split" if options.repeats == 1 else f"{options.repeats} splits"
     head = (
         f"{about['name']}: {about['n_rows']} rows, {about['n_columns']} columns "
         f"({about['n_encoded']} encoded), {len(about['classes'])} classes; delta "
-        f"{options.delta:g}, {options.repeats} splits, seed {options.seed}"
+        f"{options.delta:g}, {splits}, seed {options.seed}"
     )
     lines = [head, ""]
     body = [["epsilon", "estimator", *TITLES]]

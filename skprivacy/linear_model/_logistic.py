@@ -78,7 +78,7 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         predictions; None if `clipping_norm` alone bounds the rows.
     n_features_in_ : int
         Number of columns seen by `fit`.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of the columns, where all are strings.
     privacy_ : Receipt
         What the fit released and what it cost.

@@ -182,7 +182,7 @@ def _cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
 class GaussianSecondMoment(GaussianMechanism):
     """Noisy sum of z z' over rows z, each clipped to Euclidean norm 1.
 
-    The vector of the diagonal and sqrt(2) times the upper triangle has norm |z|^2, and
+    The vector of the diagonal and sqrt(2) times the upper triangle has norm ``|z|^2``, and
     two such vectors have inner product (z.z')^2 >= 0. Sensitivity (L2): 1 under
     add-remove, sqrt(2) under replace-one. The noise on the diagonal has the full
     scale, that on the other entries the scale over sqrt(2).
@@ -233,7 +233,7 @@ class GaussianMoments(GaussianMechanism):
       share one count and the squared sensitivity is 3 d / 2 + c^2, c^2 = 1/2 + d / 16;
       with ``missing="ignore"`` every column has its own count, c^2 = 1/2: 2 d;
     - under replace-one: (z, 3/2 z^2, 3/4) a column. For two rows the squared distance
-      is at most max |t - s|^2 (1 + 9/4 (t + s)^2) = 4 a column, and 1 + 9/4 + 9/16 < 4
+      is at most ``max |t - s|^2 (1 + 9/4 (t + s)^2) = 4`` a column, and 1 + 9/4 + 9/16 < 4
       against a missing entry, which contributes zeros: sensitivity 2 sqrt(d).
 
     Parameters

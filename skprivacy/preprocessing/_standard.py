@@ -66,7 +66,7 @@ class DPStandardScaler(PrivateScaler):
         Whether the column's range was seen above the noise; the others become 0.
     n_features_in_ : int
         Number of columns seen by `fit`.
-    feature_names_in_ : array of shape (n_features_in_,)
+    feature_names_in_ : array of shape (n_features,)
         Names of the columns, where all are strings.
     privacy_ : Receipt
         What the fit released and what it cost; after `partial_fit`, all batches so far.

@@ -131,7 +131,7 @@ def test_a_ledger_groups_equal_prices_or_lists_every_entry():
     text = format_ledger(accountant)
     lines = [line.split() for line in text.splitlines()]
     assert lines[2][1:] == ["3", "mean", "0.1", "0", "inf"]
-    assert lines[3][1:] == ["1", "count", "0.31249", "0", "0.25", "failed"]
+    assert lines[3][1:] == ["1", "count", "0.31298", "0", "0.25", "failed"]
     assert "Ceiling: epsilon = 3, delta = 1e-06" in text
     assert "Spent: epsilon = " in text
     every = format_ledger(accountant, every_entry=True).splitlines()
