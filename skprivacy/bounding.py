@@ -40,7 +40,9 @@ FALSE_ALARMS = 1e-3
 USUAL_EXPONENT = 10.0
 """Magnitudes between 2^-10 and 2^10 need the least evidence: a false alarm is worst far out."""
 
-NORM_CELLS, NORM_OCTAVES = 96, 12
+NORM_CELLS, NORM_OCTAVES = 32, 8
+"""Few cells, since the noise of their sums counts more than a norm a little too large."""
+
 NORM_QUANTILE = 0.99
 
 LARGEST_BOUND = 1e300
@@ -152,6 +154,8 @@ def norm_mechanism(share: float) -> Mechanism:
 def find_norm(rows: Rows, largest: float, release: "Release") -> float:
     """Release about the .99 quantile of the row norms, at most `largest`.
 
+    Where the rows are too few to be seen above the noise, `largest` itself.
+
     Parameters
     ----------
     rows : array of shape (n_rows, n_features) or function that yields its blocks
@@ -167,6 +171,8 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
         return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
+    if counts.sum() < 4 * release.noise_scales[NORM] * math.sqrt(counts.size):
+        return float(largest)
     # Sums of noisy counts wander; the running maximum makes a distribution function.
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
