@@ -45,7 +45,14 @@ CLAIM = "pure epsilon, as claimed, adjacency unstated"
 class ClaimedRelease(Mechanism):
     """A release by other code, at the pure epsilon which that code claims.
 
-    `noise_multiplier` is 1 / epsilon.
+    Parameters
+    ----------
+    name : str
+        What is released.
+    share : float, default=1.0
+        Part of the plan's budget.
+    noise_multiplier : float, default=None
+        One over epsilon.
     """
 
     noise: ClassVar[str] = "as claimed"

@@ -24,7 +24,7 @@ def load_diffprivlib() -> ModuleType:
     Returns
     -------
     module
-        diffprivlib itself, unchanged.
+        The package diffprivlib, unchanged.
 
     Raises
     ------
