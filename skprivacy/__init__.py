@@ -37,15 +37,19 @@ __all__ = [
 ]
 
 _HOME = {"PrivacyAccountant": "ledger", "PrivacyLoss": "accounting"}
-_SUBPACKAGES = (
+_SUBMODULES = (
     "accounting",
+    "base",
     "benchmarking",
+    "bounding",
     "datasets",
     "inspection",
     "interop",
     "ledger",
     "linear_model",
     "mechanisms",
+    "optimize",
+    "plan",
     "preprocessing",
     "testing",
 )
@@ -54,7 +58,7 @@ _SUBPACKAGES = (
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    elif name in _SUBPACKAGES:
+    elif name in _SUBMODULES:
         value = importlib.import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -63,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+    return sorted({*globals(), *__all__, *_SUBMODULES})
