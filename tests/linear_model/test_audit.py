@@ -96,11 +96,10 @@ def test_end_to_end_finds_no_violation():
 
 
 @pytest.mark.slow
-def test_end_to_end_at_full_size_finds_no_violation_and_finds_quartered_noise():
-    """The canary reaches part of the proved sensitivity, so the planted fault is larger."""
+def test_end_to_end_at_full_size_finds_no_violation_and_finds_halved_noise():
     bound, claimed = end_to_end(20_000)
-    assert 0.3 * claimed < bound <= claimed
-    with halved_noise(), halved_noise():
+    assert 0.5 * claimed < bound <= claimed
+    with halved_noise():
         planted, _ = end_to_end(20_000)
     assert planted > claimed
 
