@@ -62,7 +62,7 @@ test-slow: $(VENV)/.stamp-test
 
 # The floor of pyproject.toml. These versions have no wheels for Python 3.13.
 OLDEST := .venv-oldest
-OLDEST_VERSIONS := scikit-learn==1.6.1 numpy==2.0.2 scipy==1.13.1
+OLDEST_VERSIONS := scikit-learn==1.6.1 numpy==2.0.2 scipy==1.13.1 joblib==1.4.2
 HAS_WHEELS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 OLDEST_PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c '$(HAS_WHEELS)' 2>/dev/null && echo $$p && break; done)

