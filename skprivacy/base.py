@@ -35,7 +35,7 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -213,7 +213,19 @@ class DPEstimator(BaseEstimator, ABC):
         """Validate, price, charge, run: in this order and for every private estimator.
 
         With ``extend=True`` rows are added to an earlier fit; the receipt then covers both.
+        A fit that fails, at whatever point, leaves the estimator as it was before.
         """
+        before = vars(self).copy()
+        try:
+            return self._checked_fit(X, y, sample_weight, extend=extend)
+        except BaseException:
+            # New attributes beside the earlier receipt would be a release it does not cover.
+            for name in vars(self).keys() - before.keys():
+                delattr(self, name)
+            self.__dict__.update(before)
+            raise
+
+    def _checked_fit(self, X: Any, y: Any, sample_weight: Any, *, extend: bool) -> Self:
         self._validate_params()
         extends = extend and hasattr(self, "privacy_")
         bounds = declared_bounds(X)
@@ -256,7 +268,7 @@ class DPEstimator(BaseEstimator, ABC):
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
         if self.__sklearn_tags__().target_tags.required:
-            X, y = validate_data(self, X, y, **options)
+            X, y = validate_data(self, X, y, y_numeric=is_regressor(self), **options)
             if is_classifier(self):
                 check_classification_targets(y)
         else:
