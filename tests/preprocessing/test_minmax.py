@@ -46,14 +46,14 @@ def test_declared_bounds_are_free(X, adjacency):
 @by_adjacency
 def test_private_ranges_are_charged_and_hold_the_rows(X, adjacency):
     accountant = PrivacyAccountant(adjacency=adjacency)
-    scaler = DPMinMaxScaler(0.5, accountant=accountant).fit(X)
+    scaler = DPMinMaxScaler(2.0, accountant=accountant, random_state=0).fit(X)
     (entry,) = accountant.entries
     assert entry.mu == scaler.privacy_.mu
-    assert scaler.privacy_.epsilon == pytest.approx(0.5, rel=1e-6)
+    assert scaler.privacy_.epsilon == pytest.approx(2.0, rel=1e-6)
     output = scaler.transform(X)
     assert output.min() >= 0
     assert output.max() <= 1
-    assert ((output > 0) & (output < 1)).mean() > 0.9
+    assert ((output > 0) & (output < 1)).mean() > 0.95
     assert (output.std(axis=0) > 0.05).all()
 
 
