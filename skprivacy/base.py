@@ -178,7 +178,10 @@ class DPEstimator(BaseEstimator, ABC):
 
     def _assumptions(self, facts: Facts) -> list[str]:
         """Return what the fit takes as public, in sentences, for the receipt."""
-        return ["The number of columns and their order and names are public."]
+        assumptions = ["The number of columns and their order and names are public."]
+        if is_classifier(self) and getattr(self, "classes", None) is None:
+            assumptions.append("The class labels were taken from y; they are assumed to be public.")
+        return assumptions
 
     def plan(self, facts: Facts | None = None) -> Plan:
         """Return the priced plan of a fit, made without data.
@@ -268,9 +271,11 @@ class DPEstimator(BaseEstimator, ABC):
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
         if self.__sklearn_tags__().target_tags.required:
-            X, y = validate_data(self, X, y, y_numeric=is_regressor(self), **options)
+            X, y = validate_data(self, X, y, **options)
             if is_classifier(self):
                 check_classification_targets(y)
+            elif is_regressor(self):
+                y = np.asarray(y, dtype=np.float64)
         else:
             X, y = validate_data(self, X, **options), None
         if sample_weight is not None:

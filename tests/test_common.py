@@ -1,12 +1,11 @@
 """Every estimator keeps scikit-learn's contract and ours."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skprivacy import PrivacyAccountant
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
-from skprivacy.testing import dp_checks
+from skprivacy.testing import parametrize_with_dp_checks
 
 ESTIMATORS = [
     DPStandardScaler(),
@@ -42,13 +41,6 @@ def test_scikit_learn_contract_with_an_accountant(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "check"),
-    [
-        pytest.param(*pair, id=f"{number}-{pair[1].__name__}")
-        for number, estimator in enumerate(ESTIMATORS)
-        for pair in dp_checks(estimator)
-    ],
-)
+@parametrize_with_dp_checks(ESTIMATORS)
 def test_privacy_contract(estimator, check):
     check(estimator)

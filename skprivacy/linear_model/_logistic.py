@@ -197,11 +197,10 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         ]
 
     def _assumptions(self, facts: Facts) -> list[str]:
-        assumptions = super()._assumptions(facts)
-        assumptions += bounding_assumptions(self.bounds, self.clipping_norm, facts)
-        if self.classes is None:
-            assumptions.append("The class labels were taken from y; they are assumed to be public.")
-        return assumptions
+        return [
+            *super()._assumptions(facts),
+            *bounding_assumptions(self.bounds, self.clipping_norm, facts),
+        ]
 
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
