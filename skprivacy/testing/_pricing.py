@@ -43,22 +43,22 @@ RECEIPT = {
 def check_plan_needs_no_data(estimator: Any) -> None:
     """`plan` prices a fit from public facts alone, and does nothing besides."""
     problem = Problem.for_estimator(estimator)
-    for adjacency in ADJACENCIES:
-        accountant = PrivacyAccountant(adjacency=adjacency)
-        private = prepared(estimator, accountant)
+    accountant = PrivacyAccountant()
+    for private in (prepared(estimator), prepared(estimator, accountant)):
         before = attributes(private)
-        with recorded_draws() as drawn:
-            plans = [_plan(private, problem, adjacency) for _ in range(2)]
-        ensure(not drawn, "plan drew a release.")
-        ensure(not accountant.entries, "plan charged the accountant.")
-        ensure(attributes(private) == before, "plan set attributes of the estimator.")
-        for plan in plans:
-            ensure(isinstance(plan, Plan), f"plan returned {type(plan).__name__}, not a Plan.")
-            ensure(
-                plan.adjacency == adjacency,
-                f"plan was asked for {adjacency} adjacency and gave {plan.adjacency}.",
-            )
-        ensure(plans[0] == plans[1], "plan gave two different plans for the same facts.")
+        for adjacency in ADJACENCIES:
+            with recorded_draws() as drawn:
+                plans = [_plan(private, problem, adjacency) for _ in range(2)]
+            ensure(not drawn, "plan drew a release.")
+            ensure(not accountant.entries, "plan charged the accountant.")
+            ensure(attributes(private) == before, "plan set attributes of the estimator.")
+            for plan in plans:
+                ensure(isinstance(plan, Plan), f"plan returned {type(plan).__name__}, not a Plan.")
+                ensure(
+                    plan.adjacency == adjacency,
+                    f"plan was given facts of {adjacency} adjacency and priced {plan.adjacency}.",
+                )
+            ensure(plans[0] == plans[1], "plan gave two different plans for the same facts.")
 
 
 def _plan(private: Any, problem: Problem, adjacency: Adjacency) -> Any:
@@ -132,7 +132,10 @@ def check_price_is_public(estimator: Any) -> None:
     for what, rows in data.items():
         accountant = PrivacyAccountant()
         private = rows.fit(prepared(estimator, accountant))
-        texts = [json.dumps(entry.mechanisms, sort_keys=True) for entry in accountant.entries]
+        texts = [
+            json.dumps([entry.source, entry.assumptions, entry.mechanisms], sort_keys=True)
+            for entry in accountant.entries
+        ]
         descriptions[what] = (private.privacy_.loss, private.privacy_.assumptions, texts)
     expected = descriptions["the same rows"]
     for what, found in descriptions.items():

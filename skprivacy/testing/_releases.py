@@ -19,7 +19,7 @@ from ._problem import LARGE, SMALL, Problem, has_random_state, prepared
 from ._recording import before_charges, ensure, recorded_draws
 from ._state import State, differing, exact_differences, fitted_state
 
-N_SEEDS = 12
+N_SEEDS, FEW_SEEDS = 12, 3
 SMALL_BUDGET = 0.5
 LARGE_BUDGETS = (50.0, 1e4)
 N_TRIES = 8
@@ -34,7 +34,9 @@ def check_releases_are_declared(estimator: Any) -> None:
     with recorded_draws() as drawn, before_charges(accountant, charged.append):
         problem.fit(private)
     plan = private.plan(problem.facts(private))
-    declared = [m for paid in charged for m in getattr(paid, "mechanisms", plan.mechanisms)]
+    declared = list(plan.mechanisms)
+    for paid in charged:
+        declared = list(getattr(paid, "mechanisms", declared))
     waiting = list(declared)
     for draw in drawn:
         name = draw.mechanism.name
@@ -48,34 +50,41 @@ def check_attributes_are_releases(estimator: Any) -> None:
     epsilon = min(float(estimator.epsilon), SMALL_BUDGET)
     for n_rows in (SMALL, LARGE):
         problem = Problem.for_estimator(estimator, n_rows)
-        first = _states(estimator, problem, epsilon)
         for other in (problem.neighbour(), problem.nudged()):
-            _expect_noise(first, _states(estimator, other, epsilon), "")
+            leaks = exact_leaks(estimator, problem, other, epsilon)
+            ensure(
+                not leaks,
+                f"These attributes depend on the rows and have no noise: {leaks}. What fit sets "
+                "may depend on the rows through releases only.",
+            )
 
 
 def check_noise_at_large_epsilon(estimator: Any) -> None:
     """However large epsilon is, there is noise on what is released."""
     problem = paid_problem(estimator, n_rows=LARGE)
+    usual = min(float(estimator.epsilon), SMALL_BUDGET)
     for epsilon in LARGE_BUDGETS:
-        first = _states(estimator, problem, epsilon)
-        second = _states(estimator, problem.nudged(), epsilon)
-        _expect_noise(first, second, f" at epsilon = {epsilon:g}")
+        leaks = exact_leaks(estimator, problem, problem.nudged(), epsilon)
+        if leaks:
+            # What never has noise is another check's finding.
+            always = exact_leaks(estimator, problem, problem.nudged(), usual)
+            leaks = [path for path in leaks if path not in always]
+        ensure(not leaks, f"These attributes have no noise at epsilon = {epsilon:g}: {leaks}.")
 
 
-def _states(estimator: Any, problem: Problem, epsilon: float) -> list[State]:
-    return [
-        fitted_state(problem.fit(prepared(estimator, seed=seed, epsilon=epsilon)))
-        for seed in range(N_SEEDS)
-    ]
-
-
-def _expect_noise(first: list[State], second: list[State], when: str) -> None:
-    leaks = exact_differences(first, second)
-    ensure(
-        not leaks,
-        f"These attributes depend on the rows and have no noise{when}: {leaks}. What fit sets "
-        "may depend on the rows through releases only.",
-    )
+def exact_leaks(estimator: Any, first: Problem, second: Problem, epsilon: float) -> list[str]:
+    """Return the paths of values that tell two data sets apart, the same for all seeds."""
+    states: tuple[list[State], list[State]] = ([], [])
+    leaks: list[str] = []
+    for n_seeds in (FEW_SEEDS, N_SEEDS):
+        for problem, found in zip((first, second), states, strict=True):
+            for seed in range(len(found), n_seeds):
+                private = prepared(estimator, seed=seed, epsilon=epsilon)
+                found.append(fitted_state(problem.fit(private)))
+        leaks = exact_differences(*states)
+        if not leaks:  # more seeds could only show more noise
+            break
+    return leaks
 
 
 def check_random_state(estimator: Any) -> None:
@@ -137,7 +146,9 @@ def check_refit_starts_anew(estimator: Any) -> None:
         raise SkipTest("There is no random_state.")
     problem = Problem.for_estimator(estimator)
     other = replace(problem, X=problem.X[::-1] / 2)
-    once = other.fit(prepared(estimator, seed=0))
+    once, again = (other.fit(prepared(estimator, seed=0)) for _ in range(2))
+    if differing(fitted_state(once), fitted_state(again)):
+        raise SkipTest("A seed does not repeat the noise, which is another check's finding.")
     twice = problem.fit(prepared(estimator, seed=0))
     other.fit(twice)
     changed = differing(fitted_state(once), fitted_state(twice))
