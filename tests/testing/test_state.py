@@ -69,7 +69,7 @@ def default(value):
         functools.partial(max, key=closure(SECRET)),
         Mean(epsilon=SECRET),
     ],
-    ids=repr,
+    ids=lambda hidden: type(hidden).__name__,
 )
 def test_finds_a_number_wherever_it_hides(hidden):
     model = Mean()
