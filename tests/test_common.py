@@ -1,46 +1,98 @@
-"""Every estimator keeps scikit-learn's contract and ours."""
+"""What every estimator of the package keeps: scikit-learn's conventions and our contract."""
 
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skprivacy
 from skprivacy import PrivacyAccountant
+from skprivacy.base import DPEstimator
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
-from skprivacy.testing import parametrize_with_dp_checks
+from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
-ESTIMATORS = [
-    DPStandardScaler(),
-    DPStandardScaler(bounds=(-10, 10)),
+DEFAULT = [DPLogisticRegression(), DPMinMaxScaler(), DPStandardScaler()]
+
+VARIANTS = [
+    DPLogisticRegression(bounds=(-3, 3)),
+    DPLogisticRegression(bounds=(-3, 3), clipping_norm=2.0),
+    DPLogisticRegression(clipping_norm=2.0, fit_intercept=False),
+    DPLogisticRegression(epsilon=8.0, delta=1e-5, max_weight=3.0),
+    DPMinMaxScaler(bounds=(-3, 3)),
+    DPMinMaxScaler(missing="ignore", feature_range=(-1, 1)),
+    DPStandardScaler(bounds=(-3, 3)),
+    DPStandardScaler(bounds=(-3, 3), missing="ignore"),
     DPStandardScaler(missing="ignore", clip=False),
-    DPMinMaxScaler(),
-    DPMinMaxScaler(bounds=(-10, 10)),
-    DPLogisticRegression(),
-    DPLogisticRegression(clipping_norm=3.0),
-    DPLogisticRegression(bounds=(-10, 10), fit_intercept=False),
+    DPStandardScaler(epsilon=8.0, with_mean=False),
+    DPStandardScaler(with_std=False),
 ]
 
-# A weight above max_weight has to be clipped, so it can't stand for that many rows.
-IMPOSSIBLE = {
-    "check_sample_weight_equivalence_on_dense_data": "weights above max_weight are clipped",
-}
+# scikit-learn's checks have labels of their own, which these would refuse.
+DECLARED = [DPLogisticRegression(classes=["no", "perhaps", "yes"], clipping_norm=2.0)]
 
 
-def expected_failed_checks(estimator):
-    return IMPOSSIBLE if hasattr(estimator, "max_weight") else {}
+def with_accountant(estimator, adjacency):
+    """Return a copy that charges an accountant."""
+    return clone(estimator).set_params(accountant=PrivacyAccountant(adjacency=adjacency))
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
+def expected_failures(estimator):
+    if not hasattr(estimator, "max_weight"):
+        return {}
+    # There a row of weight 2 stands for two rows; here weights above max_weight are clipped.
+    return {"check_sample_weight_equivalence_on_dense_data": "weights above max_weight are clipped"}
 
 
 @parametrize_with_checks(
-    [DPLogisticRegression(accountant=PrivacyAccountant(epsilon=float("inf")))],
-    expected_failed_checks=expected_failed_checks,
+    [
+        *DEFAULT,
+        *VARIANTS,
+        *(with_accountant(estimator, "add-remove") for estimator in DEFAULT),
+        *(with_accountant(estimator, "replace-one") for estimator in DEFAULT),
+    ],
+    expected_failed_checks=expected_failures,
 )
-def test_scikit_learn_contract_with_an_accountant(estimator, check):
+def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
 
-@parametrize_with_dp_checks(ESTIMATORS)
-def test_privacy_contract(estimator, check):
+@parametrize_with_dp_checks([*DEFAULT, *VARIANTS, *DECLARED])
+def test_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", DEFAULT, ids=str)
+def test_contract_in_worker_processes(estimator):
+    results = check_dp_estimator(estimator, processes=True)
+    assert results[-1]["status"] == "passed"
+    assert "check_accountant_in_processes" in {result["check_name"] for result in results}
+
+
+@pytest.mark.parametrize("estimator", DEFAULT, ids=str)
+def test_the_checks_leave_a_given_accountant_alone(estimator):
+    private = with_accountant(estimator, "replace-one")
+    check_dp_estimator(private)
+    assert len(private.accountant.entries) == 0
+
+
+def public_estimators():
+    """Return every class of the package that is a private estimator and has a public name."""
+    names = [found.name for found in pkgutil.walk_packages(skprivacy.__path__, "skprivacy.")]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+    return {
+        kind
+        for module in modules
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, DPEstimator)
+        and not inspect.isabstract(kind)
+        and name in getattr(module, "__all__", ())
+    }
+
+
+def test_every_estimator_of_the_package_is_checked():
+    assert public_estimators() == {type(estimator) for estimator in DEFAULT}

@@ -221,7 +221,7 @@ def _wrong_problems(estimator: Any, problem: Problem) -> Iterator[tuple[str, Pro
     yield "complex numbers", replace(problem, X=X.astype(complex))
     if y is not None:
         yield "a target that is too short", replace(problem, y=y[:-1])
-        unknown = y.astype(float)
+        unknown = y.astype(float if y.dtype.kind in "if" else object)
         unknown[3] = np.nan
         yield "a target with NaN", replace(problem, y=unknown)
         if is_classifier(estimator):

@@ -18,7 +18,7 @@ from ..accounting import ADJACENCIES, Adjacency
 from ..ledger import PrivacyAccountant
 from ..plan import Facts, Plan
 from ._charging import paid_problem
-from ._problem import Problem, prepared
+from ._problem import Problem, parameters, prepared
 from ._recording import ensure, recorded_draws
 from ._state import attributes
 
@@ -206,10 +206,10 @@ def check_undeclared_classes_are_named(estimator: Any) -> None:
     """Class labels taken from y are named in the receipt; declared ones bind y."""
     if not is_classifier(estimator):
         raise SkipTest("Not a classifier.")
-    problem = Problem.for_estimator(estimator)
-    if "classes" not in estimator.get_params(deep=False):
-        _expect_named(problem.fit(prepared(estimator)))
+    if "classes" not in parameters(estimator):
+        _expect_named(Problem.for_estimator(estimator).fit(prepared(estimator)))
         return
+    problem = Problem.for_estimator(prepared(estimator, classes=None))
     _expect_named(problem.fit(prepared(estimator, classes=None)))
     declared = problem.fit(prepared(estimator, classes=[0, 1, 2]))
     ensure(

@@ -56,7 +56,9 @@ class Problem:
         if tags.input_tags.positive_only:
             X = np.abs(X)
         if is_classifier(estimator):
-            y: np.ndarray | None = (score > 0).astype(int)
+            declared = declared_classes(estimator)
+            labels = np.array([0, 1]) if declared is None else declared[:2]
+            y: np.ndarray | None = labels[(score > 0).astype(int)]
         else:
             y = np.tanh(score) if tags.target_tags.required else None
         return cls(X, y, allow_nan=tags.input_tags.allow_nan)
@@ -76,12 +78,14 @@ class Problem:
     def facts(self, estimator: Any, adjacency: Adjacency = "add-remove") -> Facts:
         """Return what a fit on these rows knows before it pays."""
         classes = None
-        if is_classifier(estimator) and self.y is not None:
-            classes = tuple(np.unique(self.y))
+        if is_classifier(estimator):
+            classes = declared_classes(estimator)
+            if classes is None and self.y is not None:
+                classes = np.unique(self.y)
         return Facts(
             adjacency=adjacency,
             n_features=self.X.shape[1],
-            classes=classes,
+            classes=None if classes is None else tuple(classes),
             n_rows=self.n_rows if adjacency == "replace-one" else None,
         )
 
@@ -99,7 +103,7 @@ class Problem:
         if y is not None:
             y = y.copy()
             # Another label that the rest has too, or the other end of the target.
-            y[0] = y[np.flatnonzero(y != y[0])[0]] if y.dtype.kind in "iu" else -np.sign(y[0])
+            y[0] = -np.sign(y[0]) if y.dtype.kind == "f" else y[np.flatnonzero(y != y[0])[0]]
         return replace(self, X=X, y=y)
 
     def longer(self) -> Self:
@@ -116,6 +120,12 @@ class Problem:
 def parameters(estimator: Any) -> Mapping[str, Any]:
     """Return an estimator's own parameters."""
     return dict(estimator.get_params(deep=False))
+
+
+def declared_classes(estimator: Any) -> np.ndarray | None:
+    """Return the class labels that an estimator was told of, if it was."""
+    declared = parameters(estimator).get("classes")
+    return None if declared is None else np.unique(np.asarray(declared))
 
 
 def prepared(

@@ -67,9 +67,6 @@ class Centroid(ClassifierMixin, DPEstimator):
     def _mechanisms(self, facts):
         return [GaussianSum(name="direction")]
 
-    def _assumptions(self, facts):
-        return [*super()._assumptions(facts), "The class labels were taken from y."]
-
     def _fit(self, X, y, sample_weight, release):
         self.classes_ = self._public_classes(y)
         signs = np.where(y == self.classes_[0], -1.0, 1.0)
@@ -181,7 +178,7 @@ GOOD = [
     Mean(epsilon=8.0, delta=1e-5),
     Weighted(max_weight=2.0),
     Centroid(),
-    Centroid(classes=[0, 1]),
+    Centroid(classes=["no", "perhaps", "yes"]),
     Slope(),
     Duck(),
 ]
