@@ -234,6 +234,11 @@ class DPEstimator(BaseEstimator, ABC):
         bounds = declared_bounds(X)
         X, y, sample_weight = self._check_data(X, y, sample_weight, reset=not extends)
         adjacency = self._adjacency()
+        if extends and adjacency != self.privacy_.adjacency:
+            raise ValueError(
+                f"Earlier batches were released under {self.privacy_.adjacency} adjacency, the "
+                f"accountant has {adjacency} now. Call fit to start anew."
+            )
         facts = Facts(
             adjacency=adjacency,
             n_features=X.shape[1],

@@ -169,11 +169,6 @@ class DPStandardScaler(PrivateScaler):
                     "The 'bounds' parameter changed since the last batch: moments of columns "
                     "that were scaled by other bounds can't be added. Call fit to start anew."
                 )
-            if self._adjacency() != self.privacy_.adjacency:
-                raise ValueError(
-                    f"Earlier batches were released under {self.privacy_.adjacency} adjacency, "
-                    f"the accountant has {self._adjacency()} now. Call fit to start anew."
-                )
         return X, y, sample_weight
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:

@@ -258,5 +258,13 @@ def check_partial_fit_adds_up(estimator: Any) -> None:
         and math.isclose(found.delta, whole.delta, rel_tol=1e-9),
         f"The receipt gives {found} after two batches, which cost {whole} together.",
     )
+    private.set_params(accountant=PrivacyAccountant(adjacency="replace-one"))
+    try:
+        private.partial_fit(problem.X, *(() if problem.y is None else (problem.y,)), **options)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError("One receipt can't cover batches of different adjacencies.")
+    private.set_params(accountant=accountant)
     receipt = problem.fit(private).privacy_
     ensure(receipt.loss == entries[0].loss, "fit after partial_fit does not start anew.")

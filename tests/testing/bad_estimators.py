@@ -510,6 +510,16 @@ class ForgetsBatches(Batches):
         return self._private_fit(X)
 
 
+@fails("partial_fit_adds_up")
+class MixesAdjacencies(Batches):
+    """Puts batches of different adjacencies on one receipt."""
+
+    def partial_fit(self, X, y=None):
+        if hasattr(self, "privacy_"):
+            self.privacy_ = replace(self.privacy_, adjacency=self._adjacency())
+        return super().partial_fit(X)
+
+
 # The order of events --------------------------------------------------------------------
 
 
