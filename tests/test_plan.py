@@ -1,16 +1,20 @@
-"""Facts that an earlier step released, known for the very object that it made."""
+"""Plans and their prices, facts, and bounds that an earlier step released."""
 
 import gc
+import math
 import pickle
 import weakref
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from skprivacy import plan
-from skprivacy.mechanisms import GaussianSum
+from skprivacy import PrivacyAccountant, plan
+from skprivacy.accounting import PrivacyLoss
+from skprivacy.ledger import Receipt
+from skprivacy.mechanisms import GaussianSum, LaplaceSum
 from skprivacy.plan import Facts, Plan, declare_bounds, declared_bounds
 
 
@@ -76,3 +80,60 @@ def test_an_object_without_weak_references_has_no_bounds():
     X = [[0.0, 1.0]]
     declare_bounds(X, np.zeros(2), np.ones(2))
     assert declared_bounds(X) is None
+
+
+# Plans
+
+
+def plan_of(*mus, adjacency="add-remove", **options):
+    mechanisms = tuple(
+        GaussianSum(name=f"release {number}").calibrate(adjacency, mu=mu)
+        for number, mu in enumerate(mus)
+    )
+    return Plan(mechanisms=mechanisms, adjacency=adjacency, source="test", **options)
+
+
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+def test_a_plan_costs_what_its_mechanisms_compose_to(adjacency):
+    found = plan_of(0.3, 0.4, adjacency=adjacency)
+    losses = [mechanism.loss(adjacency) for mechanism in found.mechanisms]
+    assert found.loss == PrivacyLoss.compose(losses)
+    assert found.loss.mu == pytest.approx(0.5, rel=1e-12)
+    assert plan_of().loss == PrivacyLoss.zero()
+
+
+def test_a_pure_plan_has_a_pure_price():
+    mechanisms = tuple(LaplaceSum(name=name).calibrate("add-remove", epsilon=0.25) for name in "ab")
+    found = Plan(mechanisms=mechanisms, adjacency="add-remove", source="test")
+    assert found.loss.epsilon == pytest.approx(0.5, rel=1e-12)
+    assert found.loss.delta == 0
+
+
+def test_a_plan_that_is_not_calibrated_has_no_price():
+    found = Plan(mechanisms=(GaussianSum(name="x"),), adjacency="add-remove", source="test")
+    with pytest.raises(ValueError, match="not calibrated"):
+        found.loss  # noqa: B018
+
+
+def test_plans_and_facts_do_not_change():
+    found, facts = plan_of(0.5), Facts()
+    with pytest.raises(FrozenInstanceError):
+        found.source = "another"
+    with pytest.raises(FrozenInstanceError):
+        facts.n_features = 3
+    assert pickle.loads(pickle.dumps(found)) == found
+
+
+def test_a_plan_as_data_is_what_the_ledger_and_the_receipt_write():
+    found = plan_of(0.3, 0.4, assumptions=("The columns are public.",), reproducible=True)
+    data = found.to_dict()
+    accountant = PrivacyAccountant()
+    entry = accountant.spend(found)
+    receipt = Receipt.from_plan(found, delta=1e-6)
+    for written in (entry, receipt):
+        assert list(written.mechanisms) == data["mechanisms"]
+        assert list(written.assumptions) == data["assumptions"]
+        for name in ("source", "adjacency", "mu", "reproducible"):
+            assert getattr(written, name) == data[name]
+    assert data["delta"] == 0
+    assert data["epsilon"] == math.inf
