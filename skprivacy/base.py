@@ -142,6 +142,7 @@ class DPEstimator(BaseEstimator, ABC):
         What the fit released and what it cost.
     """
 
+    privacy_: Receipt
     _history: tuple[tuple[Plan, dict[str, Any]], ...]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "epsilon": [Interval(Real, 0, None, closed="neither")],
