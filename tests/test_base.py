@@ -143,7 +143,7 @@ def test_marks_a_failure_last(monkeypatch):
         (Labelled(), (X, X[:, 0])),
         (Labelled(), (X, np.ones(80))),
         (Labelled(classes=[0]), (X, Y)),
-        (Labelled(classes=[1, 1]), (X, Y)),
+        (Labelled(classes=[1, 1]), (X, np.ones(80))),
         (Labelled(classes=[0, 2]), (X, Y)),
         (Target(), (X, np.array(["a"] * 80))),
         (Target(), (X, Y + 1j)),
@@ -221,7 +221,7 @@ def test_the_ledger_is_told_the_class_of_an_error_alone(monkeypatch):
 
 def test_an_interrupted_fit_stays_charged(monkeypatch):
     def interrupt(*_, **__):
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(GaussianSum, "draw", interrupt)
     accountant = PrivacyAccountant()
@@ -329,6 +329,17 @@ def test_what_is_taken_as_public_is_on_the_receipt_and_in_the_ledger():
     declared = Labelled(classes=[0, 1]).fit(X, Y)
     assert not any("taken from y" in text for text in declared.privacy_.assumptions)
     assert declared.privacy_.source == "Labelled"
+
+
+def test_the_plan_of_a_fit_follows_its_facts():
+    class Sums(Labelled):
+        def _mechanisms(self, facts):
+            return [*super()._mechanisms(facts), *(GaussianSum(name=c) for c in facts.classes)]
+
+    accountant = PrivacyAccountant()
+    model = Sums(classes=["b", "a"], accountant=accountant).fit(X, np.full(80, "b"))
+    assert [m["name"] for m in accountant.entries[0].mechanisms] == ["sum", "a", "b"]
+    assert model.privacy_.mechanisms == accountant.entries[0].mechanisms
 
 
 @pytest.mark.parametrize("classes", [[1, 0], ["b", "a"], (True, False)])
