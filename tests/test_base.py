@@ -84,7 +84,7 @@ class Target(RegressorMixin, Sum):
         self.type_ = str(y.dtype)
 
 
-# The order of events --------------------------------------------------------------------
+# The order of events
 
 
 def recorded(monkeypatch, accountant, events):
@@ -160,7 +160,7 @@ def test_what_is_wrong_costs_nothing_and_leaves_nothing(estimator, data):
     assert vars(estimator) == before
 
 
-# Failures -------------------------------------------------------------------------------
+# Failures
 
 
 def test_a_refused_fit_leaves_an_unfitted_estimator_unfitted():
@@ -281,7 +281,7 @@ def test_floating_point_warnings_stay_inside(monkeypatch):
     Sum().fit(X)  # warnings are errors in these tests
 
 
-# Facts and plans ------------------------------------------------------------------------
+# Facts and plans
 
 
 @pytest.mark.parametrize("adjacency", ADJACENCIES)
@@ -385,7 +385,7 @@ def test_both_methods_have_to_be_written():
         Half()
 
 
-# Calibration ----------------------------------------------------------------------------
+# Calibration
 
 SHARES = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6)
 
@@ -455,7 +455,7 @@ def test_a_pure_budget_fits_under_a_pure_ceiling():
         Sum(epsilon=0.01, accountant=PrivacyAccountant(epsilon=1.0, delta=0)).fit(X)
 
 
-# Releases -------------------------------------------------------------------------------
+# Releases
 
 
 def release_of(*mechanisms):
@@ -530,7 +530,7 @@ def test_two_releases_of_one_name_are_refused_before_the_charge():
     assert len(accountant.entries) == 0
 
 
-# Randomness -----------------------------------------------------------------------------
+# Randomness
 
 
 def test_seeds_repeat_and_secrets_do_not():
@@ -559,7 +559,7 @@ def test_threads_draw_noise_of_their_own():
     assert all((a.sum_ != b.sum_).all() for a, b in pairwise(models))
 
 
-# Batches --------------------------------------------------------------------------------
+# Batches
 
 
 def test_a_receipt_covers_all_batches():

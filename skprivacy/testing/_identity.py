@@ -68,10 +68,6 @@ def check_accountant_in_pipeline(estimator: Any) -> None:
     accountant = PrivacyAccountant()
     inner = Pipeline([("private", prepared(estimator))])
     pipeline = accountant.bind(Pipeline([("nothing", "passthrough"), ("inner", inner)]))
-    ensure(
-        pipeline.get_params()["inner__private__accountant"] is accountant,
-        "bind did not reach the estimator inside a pipeline.",
-    )
     problem.fit(pipeline)
     problem.fit(clone(pipeline))
     _expect(accountant, 2 * _entries_a_fit(estimator, problem), "two fits of a pipeline")
@@ -92,10 +88,6 @@ def check_accountant_in_search(estimator: Any) -> None:
             search.fit(problem.X, problem.y)
         fits = N_SPLITS + N_SPLITS * len(budgets) + 1
         _expect(accountant, fits * each, f"{fits} fits of a search ({backend})")
-        ensure(
-            search.best_estimator_.accountant is accountant,
-            "The refitted estimator of a search has another accountant.",
-        )
 
 
 def check_accountant_in_processes(estimator: Any) -> None:

@@ -39,9 +39,8 @@ def check_releases_are_declared(estimator: Any) -> None:
         declared = list(getattr(paid, "mechanisms", declared))
     waiting = list(declared)
     for draw in drawn:
-        name = draw.mechanism.name
-        ensure(draw.mechanism in declared, f"The release {name!r} was drawn, but never declared.")
-        ensure(draw.mechanism in waiting, f"The release {name!r} was drawn twice.")
+        fault = "drawn twice" if draw.mechanism in declared else "drawn, but never declared"
+        ensure(draw.mechanism in waiting, f"The release {draw.mechanism.name!r} was {fault}.")
         waiting.remove(draw.mechanism)
 
 

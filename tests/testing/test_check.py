@@ -4,8 +4,13 @@ import subprocess
 import sys
 import warnings
 
+import bad_charges
+import bad_prices
+import bad_releases
 import pytest
-from bad_estimators import BAD, MADE, Batches, ExactMean, NeverCharges, PicklesWithoutAccountant
+from bad_charges import NeverCharges, PicklesWithoutAccountant
+from bad_prices import Batches
+from bad_releases import ExactMean
 from good_estimators import GOOD, Duck, Mean
 from sklearn.exceptions import EstimatorCheckFailedWarning
 
@@ -16,6 +21,10 @@ from skprivacy.testing import (
     estimator_dp_checks_generator,
     parametrize_with_dp_checks,
 )
+
+MODULES = (bad_charges, bad_prices, bad_releases)
+BAD = {kind: checks for module in MODULES for kind, checks in module.faults.exact.items()}
+CAUGHT = {kind: check for module in MODULES for kind, check in module.faults.caught.items()}
 
 
 def names(estimator, **options):
@@ -32,10 +41,17 @@ def test_good_estimators_pass_every_check(estimator):
 @pytest.mark.parametrize("kind", BAD, ids=lambda kind: kind.__name__)
 @pytest.mark.filterwarnings("ignore:The value")
 def test_a_bad_estimator_fails_its_checks_and_no_other(kind):
-    results = check_dp_estimator(MADE[kind], on_fail=None)
+    results = check_dp_estimator(kind(), on_fail=None)
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
     assert set(failed) == BAD[kind], failed
     assert all(isinstance(error, AssertionError) for error in failed.values()), failed
+
+
+@pytest.mark.parametrize("kind", CAUGHT, ids=lambda kind: kind.__name__)
+def test_a_check_sees_what_it_is_for(kind):
+    checks = {check.__name__: check for _, check in estimator_dp_checks_generator(kind())}
+    with pytest.raises(AssertionError):
+        checks[CAUGHT[kind]](kind())
 
 
 def test_every_check_has_an_estimator_that_fails_it():
@@ -45,7 +61,8 @@ def test_every_check_has_an_estimator_that_fails_it():
 
 
 def test_every_bad_estimator_is_one_good_estimator_away_from_passing():
-    assert all(kind.__mro__[1].__module__ in {"good_estimators", kind.__module__} for kind in BAD)
+    origins = {"good_estimators", *(module.__name__ for module in MODULES)}
+    assert all(kind.__mro__[1].__module__ in origins for kind in [*BAD, *CAUGHT])
 
 
 def test_raises_the_error_of_the_first_check_that_fails():
