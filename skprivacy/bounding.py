@@ -278,9 +278,9 @@ class RowScaling:
         n_features = X.shape[1]
         found = np.ones(n_features, dtype=bool)
         inherited = release.facts.bounds
-        if bounds is not None:
-            low, high = np.broadcast_arrays(*(np.asarray(b, dtype=np.float64) for b in bounds))
-            low, high = (np.broadcast_to(b, (n_features,)) for b in (low, high))
+        declared = column_bounds(bounds, n_features, cls.__name__)
+        if declared is not None:
+            low, high = declared
         elif clipping_norm is None and inherited is None:
             low, high, found = find_range(X, release)
         else:

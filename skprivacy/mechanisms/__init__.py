@@ -5,7 +5,7 @@ noise is exactly rounded, and its words come from the operating system. See
 `docs/theory` for the proofs.
 """
 
-from ._base import Draw, Mechanism
+from ._base import Draw, Mechanism, rounded_up
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -36,6 +36,7 @@ __all__ = [
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",
+    "rounded_up",
     "row_blocks",
     "row_norms",
 ]

@@ -11,6 +11,7 @@ price is known without data, even where the sensitivity grows with the number of
 columns; the physical noise scale joins the receipt once the release is made.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,11 @@ LEAST_MULTIPLIER = 2.0**-30
 
 GREATEST_MULTIPLIER = 2.0**400
 """Greatest noise multiplier of a sum: its square is a float, with room for columns."""
+
+
+def rounded_up(value: float) -> float:
+    """Return a little more than a positive quotient or product of floats: noise errs upward."""
+    return math.nextafter(value, math.inf) * (1 + 2.0**-50)
 
 
 def drawable_multiplier(name: str, multiplier: float) -> float:

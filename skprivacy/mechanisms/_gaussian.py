@@ -14,10 +14,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ._base import Draw, Mechanism, drawable_multiplier
+from ._base import Draw, Mechanism, drawable_multiplier, rounded_up
 from ._random import RandomSource
 from ._rounded import lattice, quantise_rows, rounded_gaussian, sum_rows
-from ._rows import Rows, first_block, row_blocks
+from ._rows import Rows, first_block, row_blocks, sum_blocks
 
 PRODUCT_GRID = 2.0**-16
 """Finest lattice of entries that are multiplied: 2^31 products keep within 64 bits."""
@@ -44,12 +44,12 @@ class GaussianMechanism(Mechanism):
                 f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
                 "Use a delta above 0."
             )
-        multiplier = math.nextafter(1.0 / mu, math.inf) * (1 + 2.0**-50)
+        multiplier = rounded_up(1.0 / mu)
         return drawable_multiplier(self.name, multiplier)
 
     def _scale(self, sensitivity: float) -> float:
         """Return the standard deviation for a statistic of this sensitivity, rounded up."""
-        return math.nextafter(self.calibrated_noise() * sensitivity, math.inf) * (1 + 2.0**-50)
+        return rounded_up(self.calibrated_noise() * sensitivity)
 
 
 def product_grid(noise_scale: float) -> float:
@@ -95,13 +95,12 @@ class GaussianSum(GaussianMechanism):
         """Release the sum of `rows`, of shape (n_rows, n_columns)."""
         scale = self._scale(self.sensitivity(adjacency))
         grid = lattice(1.0, scale)
-        total: np.ndarray | None = None
-        for block in row_blocks(rows):
+
+        def part(block: np.ndarray) -> np.ndarray:
             contributions = np.maximum(block, 0.0) if self.nonnegative else block
-            part = sum_rows(quantise_rows(contributions, 1.0, grid=grid))
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("A sum needs at least one row.")
+            return sum_rows(quantise_rows(contributions, 1.0, grid=grid))
+
+        total = sum_blocks(rows, part)
         return Draw((total + rounded_gaussian(total.shape, scale / grid, source)) * grid, scale)
 
 
@@ -157,19 +156,18 @@ class GaussianHistogram(GaussianMechanism):
 
 def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: float) -> np.ndarray:
     """Return the exact weighted counts, of shape (d, n_cells), in units of `grid`."""
-    total: np.ndarray | None = None
     start = 0
-    for block in row_blocks(rows):
+
+    def part(block: np.ndarray) -> np.ndarray:
+        nonlocal start
+        stop = start + block.shape[0]
         unit = np.full(block.shape[0], np.trunc(1.0 / grid))
         if weights is not None:
-            part = np.nan_to_num(np.clip(weights[start : start + block.shape[0]], 0.0, 1.0))
-            unit = np.trunc(part / grid)
-        start += block.shape[0]
-        counts = np.stack([_cell_sums(column, unit, n_cells) for column in block.T])
-        total = counts if total is None else total + counts
-    if total is None:
-        raise ValueError("A histogram needs at least one row.")
-    return total
+            unit = np.trunc(np.nan_to_num(np.clip(weights[start:stop], 0.0, 1.0)) / grid)
+        start = stop
+        return np.stack([_cell_sums(column, unit, n_cells) for column in block.T])
+
+    return sum_blocks(rows, part)
 
 
 def _cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
@@ -203,14 +201,13 @@ class GaussianSecondMoment(GaussianMechanism):
         """Release the moment, a symmetric matrix of shape (n_columns, n_columns)."""
         scale = self._scale(self.sensitivity(adjacency))
         grid = product_grid(scale)
-        total: np.ndarray | None = None
-        for block in row_blocks(rows):
+
+        def part(block: np.ndarray) -> np.ndarray:
             # Integers up to 2^16: the products and their sum over a block are exact.
             entries = quantise_rows(block, 1.0, grid=grid)
-            part = (entries.T @ entries).astype(np.int64)
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("A moment needs at least one row.")
+            return (entries.T @ entries).astype(np.int64)
+
+        total = sum_blocks(rows, part)
         n_columns = total.shape[0]
         upper = np.triu_indices(n_columns, 1)
         # The vectorised moment carries sqrt(2) on the upper triangle; its noise is divided back.

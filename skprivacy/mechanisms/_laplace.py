@@ -5,18 +5,17 @@ Laplace noise (Dwork, McSherry, Nissim and Smith 2006, Theorem 1). A ledger in
 Gaussian differential privacy charges them by Laplace's own trade-off function.
 """
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency, laplace_ratio
-from ._base import Draw, Mechanism, drawable_multiplier
+from ._base import Draw, Mechanism, drawable_multiplier, rounded_up
 from ._gaussian import cell_counts
 from ._random import RandomSource
 from ._rounded import lattice, quantise_rows_l1, rounded_laplace, sum_rows
-from ._rows import Rows, first_block, row_blocks
+from ._rows import Rows, first_block, sum_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +38,12 @@ class LaplaceMechanism(Mechanism):
             if mu is None:
                 raise ValueError("Give one of mu and epsilon.")
             epsilon = laplace_ratio(mu) * (1 - 1e-12)
-        multiplier = math.nextafter(1.0 / epsilon, math.inf) * (1 + 2.0**-50)
+        multiplier = rounded_up(1.0 / epsilon)
         return drawable_multiplier(self.name, multiplier)
 
     def _scale(self, sensitivity: float) -> float:
         """Return b for a statistic of this sensitivity, rounded up."""
-        return math.nextafter(self.calibrated_noise() * sensitivity, math.inf) * (1 + 2.0**-50)
+        return rounded_up(self.calibrated_noise() * sensitivity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +68,7 @@ class LaplaceSum(LaplaceMechanism):
         """Release the sum of `rows`, of shape (n_rows, n_columns)."""
         scale = self._scale(self.sensitivity(adjacency))
         grid = lattice(1.0, scale)
-        total: np.ndarray | None = None
-        for block in row_blocks(rows):
-            part = sum_rows(quantise_rows_l1(block, 1.0, grid=grid))
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("A sum needs at least one row.")
+        total = sum_blocks(rows, lambda block: sum_rows(quantise_rows_l1(block, 1.0, grid=grid)))
         return Draw((total + rounded_laplace(total.shape, scale / grid, source)) * grid, scale)
 
 

@@ -36,6 +36,17 @@ def first_block(rows: Rows) -> np.ndarray:
     return block
 
 
+def sum_blocks(rows: Rows, part: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the exact sum over blocks of what `part` makes of each, in 64-bit integers."""
+    total: np.ndarray | None = None
+    for block in row_blocks(rows):
+        one = part(block)
+        total = one if total is None else total + one
+    if total is None:
+        raise ValueError("A release needs at least one row.")
+    return total
+
+
 def row_norms(block: np.ndarray) -> np.ndarray:
     """Return an upper bound of each row's Euclidean norm, tight to rounding.
 

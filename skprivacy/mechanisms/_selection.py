@@ -20,9 +20,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency, pure_epsilon
-from ._base import Draw, Mechanism
+from ._base import Draw, Mechanism, rounded_up
 from ._random import RandomSource
-from ._rows import Rows, row_blocks
+from ._rows import Rows, sum_blocks
 
 SCORE_GRID = 2.0**-26
 """Lattice of a row's scores: totals of 2^31 rows keep within 64 bits."""
@@ -54,7 +54,7 @@ class PermuteAndFlip(Mechanism):
             if mu is None:
                 raise ValueError("Give one of mu and epsilon.")
             epsilon = pure_epsilon(mu) * (1 - 1e-12)
-        return math.nextafter(1.0 / epsilon, math.inf) * (1 + 2.0**-50)
+        return rounded_up(1.0 / epsilon)
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
@@ -62,13 +62,12 @@ class PermuteAndFlip(Mechanism):
 
     def draw(self, row_scores: Rows, *, adjacency: Adjacency, source: RandomSource) -> Draw:
         """Choose a column of `row_scores`, of shape (n_rows, n_candidates)."""
-        total: np.ndarray | None = None
-        for block in row_blocks(row_scores):
+
+        def part(block: np.ndarray) -> np.ndarray:
             clipped = np.trunc(np.clip(np.nan_to_num(block), 0.0, 1.0) / SCORE_GRID)
-            part = clipped.astype(np.int64).sum(axis=0)
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("A selection needs at least one row of scores.")
+            return np.asarray(clipped.astype(np.int64).sum(axis=0))
+
+        total = sum_blocks(row_scores, part)
         spread = 1 if adjacency == "add-remove" else 2
         # Rounded down, so that the epsilon in use is at most the one that is charged.
         epsilon = Fraction(math.nextafter(1.0 / self.calibrated_noise(), 0.0))

@@ -17,7 +17,15 @@ from typing import ClassVar
 import numpy as np
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ..mechanisms import Draw, Mechanism, RandomSource, rounded_gaussian, row_blocks, row_norms
+from ..mechanisms import (
+    Draw,
+    Mechanism,
+    RandomSource,
+    rounded_gaussian,
+    rounded_up,
+    row_blocks,
+    row_norms,
+)
 from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
 from ._shape import INSIDE
 
@@ -83,7 +91,7 @@ class ObjectivePerturbation(Mechanism):
                 f"The budget of release {self.name!r} is too small: mu = {mu:.3g}, the least that "
                 f"its proof covers is {least * mu / objective:.3g}. Use a larger epsilon."
             )
-        return math.nextafter(1 / min(objective, most), math.inf) * (1 + 2.0**-50)
+        return rounded_up(1 / min(objective, most))
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
@@ -174,5 +182,5 @@ def _cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> n
     """Add noise so that two vectors within 2 `distance`, rounded to a grid, are mu-GDP."""
     grid = 2.0 ** (math.floor(math.log2(distance / math.sqrt(w.size))) - 6)
     sensitivity = 2 * distance + grid * math.sqrt(w.size)
-    scale = math.nextafter(sensitivity / mu, math.inf) * (1 + 2.0**-50)
+    scale = rounded_up(sensitivity / mu)
     return np.asarray((np.rint(w / grid) + rounded_gaussian(w.shape, scale / grid, source)) * grid)
