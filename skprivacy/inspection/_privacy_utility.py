@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ._axes import axes_or_new
+
 LINE_STYLES: tuple[Any, ...] = ("--", ":", "-.", (0, (1, 4)), (0, (6, 4)))
 
 
@@ -113,14 +115,7 @@ class PrivacyUtilityDisplay:
         ImportError
             If matplotlib is not installed and no axes are given.
         """
-        if ax is None:
-            try:
-                from matplotlib import pyplot as plt
-            except ImportError as error:
-                raise ImportError(
-                    "Drawing needs matplotlib. Install it with pip install 'skprivacy[report]'."
-                ) from error
-            _, ax = plt.subplots()
+        ax = axes_or_new(ax)
         for name, curve in self.curves.items():
             spread = [0.0 if math.isnan(sd) else sd for sd in curve.sd]
             ax.errorbar(curve.epsilon, curve.mean, spread, marker="o", capsize=3, label=name)
