@@ -3,6 +3,7 @@
 When a scikit-learn release moves one of them, this file is all that changes.
 """
 
+from sklearn.utils import _safe_indexing as take_rows
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -17,4 +18,5 @@ __all__ = [
     "InvalidParameterError",
     "StrOptions",
     "check_sample_weight",
+    "take_rows",
 ]

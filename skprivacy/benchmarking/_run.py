@@ -21,12 +21,12 @@ import numpy as np
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedShuffleSplit
 
+from .._progress import progress
 from ..accounting import PrivacyLoss
 from ..ledger import PrivacyAccountant
 from ._encoding import encode, norm_bound
 from ._pipelines import PIPELINES, PipelineSpec, Setting
 from ._problem import BenchmarkError, Problem
-from ._progress import progress
 
 TEST_SIZE = 0.2
 METRICS = ("auc", "accuracy", "log_loss")

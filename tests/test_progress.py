@@ -1,7 +1,7 @@
 import io
 import sys
 
-from skprivacy.benchmarking._progress import progress
+from skprivacy._progress import progress
 
 
 class Terminal(io.StringIO):
@@ -23,3 +23,10 @@ def test_nothing_is_drawn_where_there_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     assert list(progress("abcd", 4, "adult")) == list("abcd")
     assert stream.getvalue() == ""
+
+
+def test_a_bar_can_be_asked_for(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert list(progress("ab", 2, "shadows", always=True)) == ["a", "b"]
+    assert "2/2" in stream.getvalue()

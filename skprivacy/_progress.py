@@ -9,7 +9,7 @@ T = TypeVar("T")
 WIDTH = 30
 
 
-def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
+def progress(items: Iterable[T], total: int, label: str, *, always: bool = False) -> Iterator[T]:
     """Yield `items` and draw how many of `total` are done on standard error.
 
     Parameters
@@ -20,9 +20,11 @@ def progress(items: Iterable[T], total: int, label: str) -> Iterator[T]:
         How many there will be.
     label : str
         Stands before the bar.
+    always : bool, default=False
+        Whether to draw even where standard error is no terminal.
     """
     stream = sys.stderr
-    if not stream.isatty():
+    if not always and not stream.isatty():
         yield from items
         return
     start = time.monotonic()
