@@ -11,4 +11,45 @@ no epsilon can be read off them.
 sets made to hurt, and proves, at a stated confidence, an epsilon that it has at least.
 """
 
-__all__: list[str] = []
+from ._bounds import clopper_pearson, epsilon_lower_bound, mu_lower_bound
+from ._membership import GapAttack, LiRAAttack, LossAttack, RMIAAttack
+from ._one_run import one_run_bound, one_run_epsilon, one_run_mu, one_run_p_value
+from ._result import AttackResult
+from ._roc import roc_auc, roc_auc_interval, roc_points, tpr_at_fpr
+from ._run import attack_shadow_models, run_attacks
+from ._scores import (
+    difficulty_calibrated_scores,
+    gaussian_log_density,
+    lira_scores,
+    rmia_scores,
+)
+from ._shadow import ShadowModels
+from ._signals import Signals, model_signals
+
+__all__ = [
+    "AttackResult",
+    "GapAttack",
+    "LiRAAttack",
+    "LossAttack",
+    "RMIAAttack",
+    "ShadowModels",
+    "Signals",
+    "attack_shadow_models",
+    "clopper_pearson",
+    "difficulty_calibrated_scores",
+    "epsilon_lower_bound",
+    "gaussian_log_density",
+    "lira_scores",
+    "model_signals",
+    "mu_lower_bound",
+    "one_run_bound",
+    "one_run_epsilon",
+    "one_run_mu",
+    "one_run_p_value",
+    "rmia_scores",
+    "roc_auc",
+    "roc_auc_interval",
+    "roc_points",
+    "run_attacks",
+    "tpr_at_fpr",
+]
