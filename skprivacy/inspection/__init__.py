@@ -1,9 +1,19 @@
-"""Displays: what privacy costs, and what it buys, to look at.
+"""Displays and reports: what privacy costs, what it buys, and what a model gives away.
 
-They follow scikit-learn's: made by a ``from_`` method, they hold the data, draw it with
+Displays follow scikit-learn's: made by a ``from_`` method, they hold the data, draw it with
 `plot` and keep the axes. Drawing needs matplotlib, of the ``report`` extra.
 """
 
+from ._claims import Claim
+from ._membership_roc import MembershipRocDisplay
+from ._privacy_report import privacy_report
 from ._privacy_utility import PrivacyUtilityDisplay
+from ._report import PrivacyReport
 
-__all__ = ["PrivacyUtilityDisplay"]
+__all__ = [
+    "Claim",
+    "MembershipRocDisplay",
+    "PrivacyReport",
+    "PrivacyUtilityDisplay",
+    "privacy_report",
+]
