@@ -11,9 +11,15 @@ no epsilon can be read off them.
 sets made to hurt, and proves, at a stated confidence, an epsilon that it has at least.
 """
 
+from ._attack import MembershipAttack
+from ._attribute import AttributeInferenceAttack, AttributeInferenceResult
+from ._audit import audit_epsilon, audit_output_noise
 from ._bounds import clopper_pearson, epsilon_lower_bound, mu_lower_bound
-from ._membership import GapAttack, LiRAAttack, LossAttack, RMIAAttack
+from ._epsilon_audit import EpsilonAudit, audit_scores
+from ._label_only import LabelOnlyAttack, noisy_copies
+from ._membership import CalibratedAttack, GapAttack, LiRAAttack, LossAttack, RMIAAttack
 from ._one_run import one_run_bound, one_run_epsilon, one_run_mu, one_run_p_value
+from ._one_run_audit import one_run_audit
 from ._result import AttackResult
 from ._roc import roc_auc, roc_auc_interval, roc_points, tpr_at_fpr
 from ._run import attack_shadow_models, run_attacks
@@ -28,13 +34,22 @@ from ._signals import Signals, model_signals
 
 __all__ = [
     "AttackResult",
+    "AttributeInferenceAttack",
+    "AttributeInferenceResult",
+    "CalibratedAttack",
+    "EpsilonAudit",
     "GapAttack",
+    "LabelOnlyAttack",
     "LiRAAttack",
     "LossAttack",
+    "MembershipAttack",
     "RMIAAttack",
     "ShadowModels",
     "Signals",
     "attack_shadow_models",
+    "audit_epsilon",
+    "audit_output_noise",
+    "audit_scores",
     "clopper_pearson",
     "difficulty_calibrated_scores",
     "epsilon_lower_bound",
@@ -42,6 +57,8 @@ __all__ = [
     "lira_scores",
     "model_signals",
     "mu_lower_bound",
+    "noisy_copies",
+    "one_run_audit",
     "one_run_bound",
     "one_run_epsilon",
     "one_run_mu",

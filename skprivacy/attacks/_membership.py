@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._attack import Array, MembershipAttack
-from ._scores import lira_scores, rmia_scores
+from ._scores import difficulty_calibrated_scores, lira_scores, rmia_scores
 from ._signals import CLIP
 from ._view import View
 
@@ -141,6 +141,93 @@ class GapAttack(MembershipAttack):
             Scores.
         """
         return np.asarray(view.signals.correct, dtype=float)
+
+
+class CalibratedAttack(MembershipAttack):
+    """Compare the model's confidence with its mean over models that never saw the row.
+
+    Rows that every model is sure of are not taken for members. It is for classifiers, and
+    for attackers who can't train on the row.
+
+    Parameters
+    ----------
+    n_shadow : int, default=16
+        Number of shadow models, if `fit` is given none.
+    n_jobs : int, default=None
+        Shadow models fitted at the same time.
+    random_state : int, RandomState instance or None, default=None
+        Draws the halves of the shadow models, and their seeds.
+    clip : float, default=1e-6
+        Probabilities are clipped to [clip, 1 - clip].
+    verbose : bool, default=False
+        Whether to draw a progress bar even where standard error is no terminal.
+
+    Attributes
+    ----------
+    member_scores_, nonmember_scores_ : ndarray of shape (n_rows,)
+        Scores of rows, high for members.
+    roc_auc_ : float
+        Area under the ROC curve.
+    advantage_ : float
+        Largest true less false positive rate.
+    result_ : AttackResult
+        The same and more.
+
+    See Also
+    --------
+    LiRAAttack : Uses the spread over models too, and models fitted with the row.
+
+    References
+    ----------
+    Watson, Guo, Cormode and Sablayrolles, "On the Importance of Difficulty Calibration in
+    Membership Inference Attacks", ICLR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skprivacy.attacks import CalibratedAttack
+    >>> X, y = make_classification(n_samples=400, n_features=100, flip_y=0.3, random_state=0)
+    >>> model = LogisticRegression(C=0.1).fit(X[:200], y[:200])
+    >>> attack = CalibratedAttack(random_state=0).fit(model, X[:200], y[:200], X[200:], y[200:])
+    >>> attack.roc_auc_ > 0.65
+    True
+    """
+
+    name = "calibrated"
+    _shadowed = True
+
+    def __init__(
+        self,
+        *,
+        n_shadow: int = 16,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        clip: float = CLIP,
+        verbose: bool = False,
+    ) -> None:
+        self.n_shadow = n_shadow
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.clip = clip
+        self.verbose = verbose
+
+    def scores(self, view: View) -> Array:
+        """Return confidences less their means over models without the row.
+
+        Parameters
+        ----------
+        view : View
+            Signals of a target and of shadow models.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Scores.
+        """
+        return difficulty_calibrated_scores(
+            view.signals.statistic, shadow_array(view.statistic), shadow_array(view.inside)
+        )
 
 
 class LiRAAttack(MembershipAttack):

@@ -150,7 +150,7 @@ def select_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
 def row_keys(X: Any, y: NDArray[Any]) -> list[Any]:
     """Return one hashable key a row, equal where all columns and the label are."""
-    labels = _plain(y)
+    labels = plain_values(y)
     if sparse.issparse(X):
         X = sparse.csr_array(cast("Any", X), copy=True)
         X.sum_duplicates()
@@ -171,8 +171,9 @@ def row_keys(X: Any, y: NDArray[Any]) -> list[Any]:
     return [(*map(_key, row), label) for row, label in zip(rows, labels, strict=True)]
 
 
-def _plain(y: NDArray[Any]) -> list[Any]:
-    return [_key(value) for value in y.tolist()]
+def plain_values(values: NDArray[Any]) -> list[Any]:
+    """Return values as Python's own, None where they are NaN."""
+    return [_key(value) for value in values.tolist()]
 
 
 def _key(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Several attacks at once, on signals and shadow models that they share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,8 @@ from ._attack import (
     fit_shadows,
     is_confident,
 )
-from ._membership import GapAttack, LiRAAttack, LossAttack, RMIAAttack
+from ._label_only import LabelOnlyAttack, is_table
+from ._membership import CalibratedAttack, GapAttack, LiRAAttack, LossAttack, RMIAAttack
 from ._notes import checked_target, data_notes, rate_note
 from ._result import FPR, AttackResult
 from ._rows import Pool
@@ -23,13 +25,15 @@ from ._view import View
 
 ATTACKS = ("loss", "gap", "lira", "rmia")
 
-BY_NAME = {
+BY_NAME: dict[str, Callable[[], MembershipAttack]] = {
     "loss": LossAttack,
     "gap": GapAttack,
+    "calibrated": CalibratedAttack,
     "lira": LiRAAttack,
-    "lira-offline": lambda: LiRAAttack(online=False),
+    "lira-offline": partial(LiRAAttack, online=False),
     "rmia": RMIAAttack,
-    "rmia-offline": lambda: RMIAAttack(online=False),
+    "rmia-offline": partial(RMIAAttack, online=False),
+    "label-only": LabelOnlyAttack,
 }
 
 
@@ -62,8 +66,9 @@ def run_attacks(
     X_nonmember, y_nonmember : array-like
         Rows of the same kind that it never saw.
     attacks : iterable of str or attack, default=("loss", "gap", "lira", "rmia")
-        Names, among them "lira-offline" and "rmia-offline", or instances of the classes.
-        Those that don't apply to a model of this kind are left out.
+        Names, also "calibrated", "lira-offline", "rmia-offline" and "label-only", or
+        instances of the classes. Those that don't apply to a model of this kind are left
+        out; for a model that answers with labels alone "label-only" takes their place.
     n_shadow : int, default=16
         Number of shadow models; 0 runs only the attacks that need none.
     shadow_models : ShadowModels, default=None
@@ -118,7 +123,7 @@ def run_attacks(
     check_number("n_shadow", n_shadow, 0)
     if n_shadow == 1:
         raise ValueError("n_shadow must be 0 or at least 2: rows need models on either side.")
-    wanted = resolve_attacks(attacks)
+    wanted = resolve_attacks(attacks, random_state)
     pool, regression = checked_target(model, X_member, y_member, X_nonmember, y_nonmember)
     population = checked_population(pool, X_population, y_population)
     chosen, notes = _applicable(
@@ -126,6 +131,9 @@ def run_attacks(
         is_regression=regression,
         confident=is_confident(model),
         shadowed=shadow_models is not None or n_shadow > 0,
+        stand_in=LabelOnlyAttack(random_state=random_state)
+        if shadow_models is None and is_table(pool.X)
+        else None,
     )
     probes = [probe for attack in chosen if (probe := attack.probe(model, pool)) is not None]
     probe = probes[0] if probes else None
@@ -160,7 +168,9 @@ def run_attacks(
     return results, notes
 
 
-def resolve_attacks(attacks: Iterable[str | MembershipAttack]) -> list[MembershipAttack]:
+def resolve_attacks(
+    attacks: Iterable[str | MembershipAttack], random_state: Any = None
+) -> list[MembershipAttack]:
     """Return attack instances, made of names where those are given."""
     if isinstance(attacks, (str, MembershipAttack)):
         attacks = [attacks]
@@ -169,7 +179,10 @@ def resolve_attacks(attacks: Iterable[str | MembershipAttack]) -> list[Membershi
         if isinstance(attack, MembershipAttack):
             chosen.append(attack)
         elif attack in BY_NAME:
-            chosen.append(BY_NAME[attack]())
+            made = BY_NAME[attack]()
+            if "random_state" in made.get_params():
+                made.set_params(random_state=random_state)
+            chosen.append(made)
         else:
             raise ValueError(
                 f"attacks must be attacks or among {sorted(BY_NAME)}. Got {attack!r} instead."
@@ -181,20 +194,29 @@ def resolve_attacks(attacks: Iterable[str | MembershipAttack]) -> list[Membershi
 
 
 def _applicable(
-    wanted: list[MembershipAttack], *, is_regression: bool, confident: bool, shadowed: bool
+    wanted: list[MembershipAttack],
+    *,
+    is_regression: bool,
+    confident: bool,
+    shadowed: bool,
+    stand_in: MembershipAttack | None = None,
 ) -> tuple[list[MembershipAttack], list[str]]:
-    """Return the attacks that can be run on a model of a kind, and what is lost."""
+    """Return the attacks that can be run on a model of a kind, and what is lost.
+
+    The stand-in takes the place of those that need more than labels.
+    """
     notes: list[str] = []
     reasons = {
         attack.name: attack.refusal(is_regression=is_regression, is_confident=confident)
         for attack in wanted
     }
     chosen = [attack for attack in wanted if reasons[attack.name] is None]
-    if not is_regression and not confident:
-        notes.append(
-            "The model answers with labels alone: attacks on its confidence were not run. "
-            "A label-only attack on noisy copies of the rows finds more than the gap."
-        )
+    if not is_regression and len(chosen) < len(wanted):
+        note = "The model answers with labels alone: attacks on its confidence were not run"
+        if stand_in is not None and shadowed and stand_in.name not in reasons:
+            chosen.append(stand_in)
+            note += ", one on labels of noisy copies was"
+        notes.append(note + ".")
     if not shadowed:
         chosen = [attack for attack in chosen if not attack._shadowed]  # noqa: SLF001
         notes.append(

@@ -17,7 +17,7 @@ from scipy.special import expit
 from sklearn.base import is_regressor
 from sklearn.utils.multiclass import type_of_target
 
-from ._rows import RESPONSES, check_model
+from ._rows import RESPONSES, check_model, plain_values
 
 CLIP = 1e-6
 
@@ -155,9 +155,7 @@ def label_codes(model: Any, y: NDArray[Any]) -> NDArray[np.intp]:
 def codes_in(values: NDArray[Any], known: Iterable[Any]) -> NDArray[np.intp]:
     """Return the place of each value among the known ones, -1 where it is not among them."""
     place = {value: code for code, value in enumerate(np.asarray(list(known)).tolist())}
-    found, inverse = np.unique(values, return_inverse=True)
-    table = np.array([place.get(value, -1) for value in found.tolist()], dtype=np.intp)
-    return table[inverse.reshape(-1)]
+    return np.array([place.get(value, -1) for value in plain_values(values)], dtype=np.intp)
 
 
 def check_clip(clip: float) -> None:
