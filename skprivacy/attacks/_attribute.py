@@ -24,7 +24,7 @@ from ._label_only import is_table
 from ._notes import checked_target
 from ._rows import Pool, check_rows, check_same_columns, plain_values
 from ._shadow import LARGEST_SEED
-from ._signals import CLIP, check_clip, codes_in, model_signals
+from ._signals import CLIP, Labels, check_clip, model_signals
 
 Array = NDArray[np.float64]
 MOST_VALUES = 20
@@ -217,7 +217,7 @@ class AttributeInferenceAttack(BaseEstimator):
             raise ValueError("Attribute inference is for dense tables: densify X first.")
         truth = column_values(pool.X, self.sensitive)
         values = self._possible(truth)
-        codes = codes_in(truth, values)
+        codes = Labels(truth).codes_in(values)
         known, members = codes >= 0, pool.is_member
         fits = np.stack(
             [
@@ -288,7 +288,7 @@ class AttributeInferenceAttack(BaseEstimator):
             known = labels >= 0
             if not known.any():
                 raise ValueError("The prior has no row with a known value of the hidden column.")
-            prior = HistGradientBoostingClassifier(random_state=seed)
+            prior = HistGradientBoostingClassifier(max_iter=40, random_state=seed)
             prior = clone(prior if self.prior is None else self.prior)
             chances = np.full((asked.shape[0], values.size), LEAST_CHANCE)
             if np.unique(labels[known]).size == 1:
@@ -301,7 +301,7 @@ class AttributeInferenceAttack(BaseEstimator):
         if X is not None:
             X, y = check_rows(X, y, "prior's rows")
             check_same_columns(pool.X, X, "members", "prior's rows")
-            labels = codes_in(column_values(X, self.sensitive), values)
+            labels = Labels(column_values(X, self.sensitive)).codes_in(values)
             return fitted(features.transform(X, y), labels, given)
         outside = np.flatnonzero(~pool.is_member)
         logs = np.empty((pool.y.size, values.size))

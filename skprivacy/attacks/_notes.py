@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ._rows import Pool, check_model, make_pool
-from ._signals import Signals, is_regression, label_codes
+from ._signals import Labels, Signals, is_regression
 
 ROWS_PER_RATE = 10
 """A rate read off fewer false accusations than this is mostly chance."""
@@ -27,7 +27,7 @@ def checked_target(
                 "attack needs rows of at least 2 classes."
             )
         if hasattr(model, "classes_"):
-            unseen = np.unique(pool.y[pool.is_member & (label_codes(model, pool.y) < 0)])
+            unseen = np.unique(pool.y[pool.is_member & (Labels(pool.y).codes(model) < 0)])
             if unseen.size:
                 raise ValueError(
                     f"Members have classes unseen by the model: {unseen.tolist()}. Members must "

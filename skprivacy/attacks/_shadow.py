@@ -22,7 +22,7 @@ from .._progress import progress
 from ..accounting import Adjacency
 from ..ledger import PrivacyAccountant
 from ._rows import check_rows, check_same_columns, select_rows, stack_rows
-from ._signals import CLIP, Signals, check_clip, is_regression, model_signals
+from ._signals import CLIP, Labels, Signals, check_clip, is_regression, signals_of
 
 Probe = Callable[[Any], NDArray[np.float64]]
 LARGEST_SEED = np.iinfo(np.int32).max
@@ -146,11 +146,12 @@ class ShadowModels(BaseEstimator):
         """
         X, y = check_rows(X, y, "pool")
         self._check(y.size)
-        rows, labels = X, y
+        rows, labels = X, Labels(y)
         if X_population is not None:
             population = check_rows(X_population, y_population, "population")
             check_same_columns(X, population[0], "pool", "population")
-            rows, labels = stack_rows(X, population[0]), np.concatenate([y, population[1]])
+            rows = stack_rows(X, population[0])
+            labels = Labels(np.concatenate([y, population[1]]))
         random = check_random_state(self.random_state)
         regression = is_regression(self.estimator, y)
         size = y.size // 2 if self.n_inside is None else self.n_inside
@@ -168,7 +169,7 @@ class ShadowModels(BaseEstimator):
             except Exception as error:
                 error.add_note(f"This was shadow model {model}, on {chosen.size} rows.")
                 raise
-            signals = model_signals(shadow, rows, labels, clip=self.clip)
+            signals = signals_of(shadow, rows, labels, is_regression=regression, clip=self.clip)
             return model, signals, None if probe is None else probe(shadow)
 
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")

@@ -60,6 +60,35 @@ def is_regression(model: Any, y: NDArray[Any]) -> bool:
     return not says and str(type_of_target(y)).startswith("continuous")
 
 
+class Labels:
+    """Labels of rows, looked through once for any number of models.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        The labels.
+    """
+
+    def __init__(self, y: NDArray[Any]) -> None:
+        self.y = y
+        places: dict[Any, int] = {}
+        numbers = [places.setdefault(value, len(places)) for value in plain_values(y)]
+        self._numbers = np.array(numbers, dtype=np.intp)
+        self._values = list(places)
+
+    def codes(self, model: Any) -> NDArray[np.intp]:
+        """Return the column of each label in a model's answers; -1 for labels it never saw."""
+        # A wrapper that does not say: its labels are taken to be 0, 1, ...
+        classes = getattr(model, "classes_", None)
+        return self.codes_in(range(int(np.max(self.y)) + 1) if classes is None else classes)
+
+    def codes_in(self, known: Iterable[Any]) -> NDArray[np.intp]:
+        """Return the place of each label among the known ones, -1 where it is not there."""
+        place = {value: code for code, value in enumerate(np.asarray(list(known)).tolist())}
+        table = np.array([place.get(value, -1) for value in self._values], dtype=np.intp)
+        return table[self._numbers]
+
+
 def model_signals(
     model: Any, X: Any, y: Any, *, response: str = "auto", clip: float = CLIP
 ) -> Signals:
@@ -111,14 +140,29 @@ def model_signals(
         raise ValueError(
             f"response must be 'auto' or one of {RESPONSES}. Got {response!r} instead."
         )
-    y = np.asarray(y)
-    if is_regression(model, y):
-        residual = np.asarray(y, dtype=float) - _finite(model.predict(X), "predict").reshape(-1)
-        return Signals(residual, None, None)
+    labels = Labels(np.asarray(y))
+    return signals_of(
+        model, X, labels, is_regression=is_regression(model, labels.y), response=response, clip=clip
+    )
+
+
+def signals_of(
+    model: Any,
+    X: Any,
+    labels: Labels,
+    *,
+    is_regression: bool,
+    response: str = "auto",
+    clip: float = CLIP,
+) -> Signals:
+    """Return `model_signals` of labels that were looked through already."""
+    if is_regression:
+        answers = _finite(model.predict(X), "predict").reshape(-1)
+        return Signals(np.asarray(labels.y, dtype=float) - answers, None, None)
     if response == "auto":
         response = next(name for name in RESPONSES if hasattr(model, name))
     if response == "predict":
-        correct = np.asarray(model.predict(X)) == y
+        correct = np.asarray(model.predict(X)) == labels.y
         return Signals(correct.astype(float), None, correct)
     answers = getattr(model, response)(X)
     if isinstance(answers, list):
@@ -127,7 +171,7 @@ def model_signals(
             "Attacks are for models of one output; this one has several."
         )
     answers = _finite(answers, response)
-    codes = label_codes(model, y)
+    codes = labels.codes(model)
     if response == "predict_proba":
         if answers.ndim == 1:
             answers = np.stack([1 - answers, answers], axis=1)
@@ -141,21 +185,6 @@ def model_signals(
         confidence = np.clip(own, clip, 1 - clip)
     saturated = int(np.count_nonzero((own < clip) | (own > 1 - clip)))
     return Signals(statistic, confidence, correct, saturated)
-
-
-def label_codes(model: Any, y: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the column of each label in the model's answers; -1 for labels it never saw."""
-    classes = getattr(model, "classes_", None)
-    if classes is None:
-        # A wrapper that does not say: labels are then taken to be 0, 1, ...
-        classes = range(int(np.max(y)) + 1)
-    return codes_in(y, classes)
-
-
-def codes_in(values: NDArray[Any], known: Iterable[Any]) -> NDArray[np.intp]:
-    """Return the place of each value among the known ones, -1 where it is not among them."""
-    place = {value: code for code, value in enumerate(np.asarray(list(known)).tolist())}
-    return np.array([place.get(value, -1) for value in plain_values(values)], dtype=np.intp)
 
 
 def check_clip(clip: float) -> None:
