@@ -5,13 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from auditing import record, replay, transcript_mu_squared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from skprivacy import bounding
+from skprivacy.attacks import record, replay, transcript_mu_squared
 from skprivacy.base import Release, calibrate
 from skprivacy.bounding import (
     RowScaling,

@@ -31,6 +31,16 @@ from ._scores import (
 )
 from ._shadow import ShadowModels
 from ._signals import Signals, model_signals
+from ._transcript import (
+    Transcript,
+    TranscriptAudit,
+    TranscriptError,
+    audit_transcript,
+    record,
+    replay,
+    transcript_epsilon,
+    transcript_mu_squared,
+)
 
 __all__ = [
     "AttackResult",
@@ -46,10 +56,14 @@ __all__ = [
     "RMIAAttack",
     "ShadowModels",
     "Signals",
+    "Transcript",
+    "TranscriptAudit",
+    "TranscriptError",
     "attack_shadow_models",
     "audit_epsilon",
     "audit_output_noise",
     "audit_scores",
+    "audit_transcript",
     "clopper_pearson",
     "difficulty_calibrated_scores",
     "epsilon_lower_bound",
@@ -63,10 +77,14 @@ __all__ = [
     "one_run_epsilon",
     "one_run_mu",
     "one_run_p_value",
+    "record",
+    "replay",
     "rmia_scores",
     "roc_auc",
     "roc_auc_interval",
     "roc_points",
     "run_attacks",
     "tpr_at_fpr",
+    "transcript_epsilon",
+    "transcript_mu_squared",
 ]

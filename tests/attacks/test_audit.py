@@ -28,7 +28,6 @@ from skprivacy.exceptions import PrivacyWarning
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 
-
 # One stream for all fits of a run: tests that draw from it come out the same each time.
 NOISE = np.random.default_rng()
 

@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from auditing import halved_noise, mu_lower_bound, record, replay, transcript_mu_squared
+from auditing import ALPHA, halved_noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skprivacy.accounting import gdp_mu
+from skprivacy.attacks import mu_lower_bound, record, replay, transcript_mu_squared
 from skprivacy.mechanisms import (
     GaussianHistogram,
     GaussianMoments,
@@ -491,7 +492,8 @@ def audit(which, adjacency, mu, n_draws, n_columns=2):
     first, second = (draw(exact, rows) for rows in pair)
     direction = second - first
     scores = [[draw(mechanism, rows) @ direction for _ in range(n_draws)] for rows in pair]
-    return mu_lower_bound(*scores, threshold=(first + second) @ direction / 2)
+    threshold = (first + second) @ direction / 2
+    return mu_lower_bound(*scores[::-1], threshold=threshold, alpha=ALPHA)
 
 
 @by_mechanism

@@ -6,13 +6,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from auditing import epsilon_lower_bound, halved_noise
+from auditing import ALPHA, halved_noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import integrate, stats
 
 from skprivacy.accounting import pure_mu
+from skprivacy.attacks import epsilon_lower_bound
 from skprivacy.mechanisms import PermuteAndFlip, RandomSource, _selection, random_source
 
 by_adjacency = pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
@@ -269,7 +270,7 @@ def audit(adjacency, epsilon, n_draws):
         pair = [[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]
     source = random_source(3)
     chosen = [[select(mechanism, rows, adjacency, source) for _ in range(n_draws)] for rows in pair]
-    return epsilon_lower_bound(*chosen, threshold=0.5)
+    return epsilon_lower_bound(*chosen[::-1], threshold=0.5, alpha=ALPHA)
 
 
 @by_adjacency

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from auditing import halved_noise, mu_lower_bound
+from auditing import ALPHA, halved_noise
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
 
 from skprivacy import PrivacyAccountant
 from skprivacy.accounting import gdp_epsilon
+from skprivacy.attacks import mu_lower_bound
 from skprivacy.bounding import MAGNITUDE, _evidence, _magnitude_weights
 from skprivacy.preprocessing import DPMinMaxScaler
 
@@ -96,7 +97,7 @@ def audit(adjacency, mu, n_fits):
     else:
         pair = np.vstack([base[:-1], [[0.0]]]), base
     scores = [[clone(scaler).fit(rows).data_max_[0] > 0.5 for _ in range(n_fits)] for rows in pair]
-    return mu_lower_bound(*scores, threshold=0.5)
+    return mu_lower_bound(*scores[::-1], threshold=0.5, alpha=ALPHA)
 
 
 def test_audit_finds_no_violation_and_finds_halved_noise():

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from auditing import record, replay, transcript_mu_squared
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -21,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skprivacy import PrivacyAccountant
+from skprivacy.attacks import record, replay, transcript_mu_squared
 from skprivacy.exceptions import BudgetExceededError
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.plan import declared_bounds

@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 import pytest
-from auditing import halved_noise, mu_lower_bound
+from auditing import ALPHA, halved_noise
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
 from skprivacy import PrivacyAccountant
 from skprivacy.accounting import gdp_epsilon, gdp_mu
+from skprivacy.attacks import mu_lower_bound
 from skprivacy.exceptions import BudgetExceededError
 from skprivacy.mechanisms import GaussianMoments
 from skprivacy.plan import Facts
@@ -335,7 +336,7 @@ def audit(adjacency, mu, n_fits, missing="error"):
         return sums.sum() + (squares - counts / 2).sum() + weighted
 
     scores = [[score(clone(scaler).fit(rows)) for _ in range(n_fits)] for rows in pair]
-    return mu_lower_bound(*scores)
+    return mu_lower_bound(*scores, alpha=ALPHA)
 
 
 @by_adjacency
