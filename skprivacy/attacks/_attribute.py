@@ -54,7 +54,7 @@ class AttributeInferenceResult:
     leak : float
         What the model adds to the prior on members, less what it adds on non-members.
     leak_interval : tuple of float
-        Its 95 % confidence interval.
+        Its 95 % confidence interval over the draw of rows, with model and prior as fitted.
     """
 
     sensitive: int | str
