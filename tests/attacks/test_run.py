@@ -54,15 +54,19 @@ class Deaf(ClassifierMixin, BaseEstimator):
         return np.full((len(X), self.classes_.size), 1 / self.classes_.size)
 
 
-def adult(n_rows, seed=0, drop=()):
-    """Return rows of Adult as numbers, and labels."""
+def adult(n_rows, seed=0):
+    """Return rows of Adult as numbers, and labels, as the expected areas were measured.
+
+    That was without fnlwgt, in which nearly every row is unique: with it forests and
+    boosting leak .03 more.
+    """
     data = load_adult()
     order = np.random.default_rng(seed).permutation(len(data.target))[:n_rows]
     encode = make_column_transformer(
         (StandardScaler(), make_column_selector(dtype_include="number")),
         remainder=OneHotEncoder(sparse_output=False),
     )
-    X = encode.fit_transform(data.data.drop(columns=list(drop)))[order]
+    X = encode.fit_transform(data.data.drop(columns="fnlwgt"))[order]
     return np.ascontiguousarray(X), data.target.to_numpy()[order]
 
 
@@ -189,7 +193,7 @@ def test_areas_on_adult_are_those_measured_before(model, expected):
     shadows = ShadowModels(model, n_models=16, random_state=0).fit(X, y)
     found = attack_shadow_models(shadows, ["lira", "rmia"], fpr=(0.01,))
     best = max(result["roc_auc"] for result in found.values())
-    assert best == pytest.approx(expected, abs=0.06)
+    assert best == pytest.approx(expected, abs=0.045)
 
 
 @pytest.mark.slow
@@ -209,4 +213,4 @@ def test_the_worst_attack_on_adult_is_as_strong_as_measured_before(model, expect
         warnings.simplefilter("error")
         results, _ = run_attacks(model.fit(*rows[:2]), *rows, random_state=0)
     worst = max(result.roc_auc for result in results.values())
-    assert worst == pytest.approx(expected, abs=0.07)
+    assert worst == pytest.approx(expected, abs=0.045)
