@@ -15,6 +15,7 @@ from ._attack import MembershipAttack
 from ._attribute import AttributeInferenceAttack, AttributeInferenceResult
 from ._audit import audit_epsilon, audit_output_noise
 from ._bounds import clopper_pearson, epsilon_lower_bound, mu_lower_bound
+from ._canaries import Canary, flipped_label_canary, orthogonal_canary, saturated_canaries
 from ._epsilon_audit import EpsilonAudit, audit_scores
 from ._label_only import LabelOnlyAttack, noisy_copies
 from ._membership import CalibratedAttack, GapAttack, LiRAAttack, LossAttack, RMIAAttack
@@ -47,6 +48,7 @@ __all__ = [
     "AttributeInferenceAttack",
     "AttributeInferenceResult",
     "CalibratedAttack",
+    "Canary",
     "EpsilonAudit",
     "GapAttack",
     "LabelOnlyAttack",
@@ -67,6 +69,7 @@ __all__ = [
     "clopper_pearson",
     "difficulty_calibrated_scores",
     "epsilon_lower_bound",
+    "flipped_label_canary",
     "gaussian_log_density",
     "lira_scores",
     "model_signals",
@@ -77,6 +80,7 @@ __all__ = [
     "one_run_epsilon",
     "one_run_mu",
     "one_run_p_value",
+    "orthogonal_canary",
     "record",
     "replay",
     "rmia_scores",
@@ -84,6 +88,7 @@ __all__ = [
     "roc_auc_interval",
     "roc_points",
     "run_attacks",
+    "saturated_canaries",
     "tpr_at_fpr",
     "transcript_epsilon",
     "transcript_mu_squared",

@@ -12,9 +12,11 @@ of the noise do the work of many fits: `audit_output_noise`.
 """
 
 import time
+import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -145,13 +147,12 @@ def audit_epsilon(
             f"score must be 'projection', 'loss' or a function. Got {score!r} instead."
         )
 
+    audit = uuid.uuid4().hex
+
     def run(estimator: Any, adjacencies: dict[str, Any], number: int) -> tuple[int, Array, Any]:
         if adjacencies:
             estimator.set_params(
-                **{
-                    name: PrivacyAccountant(adjacency=adjacency)
-                    for name, adjacency in adjacencies.items()
-                }
+                **{name: _accountant(audit, kind) for name, kind in adjacencies.items()}
             )
         model = estimator.fit(*(D, D_neighbour)[number % 2])
         return number, np.asarray(measure(model), dtype=float), getattr(model, "privacy_", None)
@@ -367,6 +368,12 @@ def project(first: Array, second: Array) -> tuple[Array, Array]:
         solved = np.linalg.solve(covariance, difference[moving] / spread[moving])
         direction[moving] = solved / spread[moving]
     return first @ direction, second @ direction
+
+
+@lru_cache(maxsize=4)
+def _accountant(_audit: str, adjacency: Any) -> PrivacyAccountant:
+    """Return an accountant without ceiling, one for each audit, adjacency and process."""
+    return PrivacyAccountant(adjacency=adjacency)
 
 
 def _as_data(data: Any) -> tuple[Any, ...]:
