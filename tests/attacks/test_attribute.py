@@ -2,11 +2,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from skprivacy.attacks import AttributeInferenceAttack
@@ -35,10 +34,12 @@ def people(kind="pandas", n=800, seed=0):
 def pipeline(model, kind):
     if kind == "array":
         return model
-    encode = make_column_transformer(
-        (OneHotEncoder(sparse_output=False), ["secret"]), remainder="passthrough"
-    )
-    return make_pipeline(encode, model)
+    return make_pipeline(FunctionTransformer(as_numbers), model)
+
+
+def as_numbers(frame):
+    secret = np.asarray(frame["secret"]) == "yes"
+    return np.column_stack([secret, np.asarray(frame["age"]), np.asarray(frame["income"])])
 
 
 def attacked(kind, model, attack=None):
