@@ -5,6 +5,7 @@ Displays follow scikit-learn's: made by a ``from_`` method, they hold the data, 
 """
 
 from ._claims import Claim
+from ._epsilon_audit import EpsilonAuditDisplay
 from ._membership_roc import MembershipRocDisplay
 from ._privacy_report import privacy_report
 from ._privacy_utility import PrivacyUtilityDisplay
@@ -12,6 +13,7 @@ from ._report import PrivacyReport
 
 __all__ = [
     "Claim",
+    "EpsilonAuditDisplay",
     "MembershipRocDisplay",
     "PrivacyReport",
     "PrivacyUtilityDisplay",
