@@ -164,6 +164,27 @@ def test_projection_finds_the_direction_and_planted_faults():
     assert audit_epsilon(NoisyMean(), *double, mu=1.0, delta=1e-5).violated
 
 
+@pytest.mark.parametrize("mu", [0.0, 1.0])
+@pytest.mark.parametrize("threshold", ["midpoint", "search"])
+def test_a_learnt_direction_raises_no_false_alarms(mu, threshold):
+    """In many dimensions a direction fits the noise of the runs that taught it, not of others."""
+    rng = np.random.default_rng(13)
+    n_repeats, alpha, n_dimensions = 120, 0.1, 30
+    alarms = 0
+    for _ in range(n_repeats):
+        runs = rng.normal(size=(2, 200, n_dimensions))
+        runs[0, :, 0] += mu
+        scores = project(*runs)
+        # Close to no claim at all, so that every bound above it is an alarm.
+        alarms += audit_scores(
+            *scores, delta=1e-5, mu=mu, threshold=threshold, alpha=alpha
+        ).violated
+        taught = scores[0][::2].mean() - scores[1][::2].mean()
+        counted = scores[0][1::2].mean() - scores[1][1::2].mean()
+        assert taught > counted
+    assert stats.binomtest(alarms, n_repeats, alpha, alternative="greater").pvalue > 1e-3
+
+
 def test_projection_whitens_correlated_noise():
     """Common noise in two numbers cancels in their difference."""
     rng = np.random.default_rng(5)
