@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 from sklearn.base import clone
 
-from ..accounting import PrivacyLoss
+from ..accounting import Adjacency, PrivacyLoss
 from ..exceptions import PrivacyWarning
 from ..ledger import PrivacyAccountant
 
@@ -107,7 +107,7 @@ def claim_of(
     if not private:
         return None, None
     accountants = [value.accountant for value in private if value.accountant is not None]
-    adjacency = accountants[0].adjacency if accountants else "add-remove"
+    adjacency: Adjacency = accountants[0].adjacency if accountants else "add-remove"
     delta = max(float(value.delta) for value in private)
     pricing = PrivacyAccountant(delta=delta, adjacency=adjacency)
     try:
