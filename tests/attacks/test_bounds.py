@@ -173,6 +173,14 @@ def test_hull_against_every_pair_of_points():
         assert true_negatives.tolist() == y[on_hull].tolist()
 
 
+@pytest.mark.parametrize(("threshold", "counted"), [("midpoint", 50), ("search", 50), (0.5, 100)])
+def test_scores_that_choose_are_not_counted(threshold, counted):
+    bound = mu_bound(np.ones(100), np.zeros(100), threshold=threshold, alpha=0.1, delta=0.0)
+    # No error among n has the upper bound 1 - (alpha / 2)^(1 / n).
+    assert bound.fpr_upper == pytest.approx(1 - 0.05 ** (1 / counted))
+    assert bound.fnr_upper == bound.fpr_upper
+
+
 def test_infinite_scores_count():
     scores = np.full(100, np.inf), np.concatenate([np.zeros(99), [-np.inf]])
     assert epsilon_lower_bound(*scores, threshold=1.0) > 3
