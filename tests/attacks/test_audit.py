@@ -170,7 +170,7 @@ def test_a_learnt_direction_raises_no_false_alarms(mu, threshold):
     """In many dimensions a direction fits the noise of the runs that taught it, not of others."""
     rng = np.random.default_rng(13)
     n_repeats, alpha, n_dimensions = 120, 0.1, 30
-    alarms = 0
+    alarms, flattered = 0, 0.0
     for _ in range(n_repeats):
         runs = rng.normal(size=(2, 200, n_dimensions))
         runs[0, :, 0] += mu
@@ -181,7 +181,9 @@ def test_a_learnt_direction_raises_no_false_alarms(mu, threshold):
         ).violated
         taught = scores[0][::2].mean() - scores[1][::2].mean()
         counted = scores[0][1::2].mean() - scores[1][1::2].mean()
-        assert taught > counted
+        flattered += taught - counted
+    # The scores that chose the direction would have raised them.
+    assert flattered / n_repeats > 0.1
     assert stats.binomtest(alarms, n_repeats, alpha, alternative="greater").pvalue > 1e-3
 
 
