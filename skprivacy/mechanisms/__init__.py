@@ -18,6 +18,8 @@ from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
 from ._rows import Rows, row_blocks, row_norms
 from ._selection import PermuteAndFlip
+from ._subsampled import SubsampledGradients
+from ._unprotected import Unprotected
 
 __all__ = [
     "Draw",
@@ -33,6 +35,8 @@ __all__ = [
     "PermuteAndFlip",
     "RandomSource",
     "Rows",
+    "SubsampledGradients",
+    "Unprotected",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",
