@@ -44,6 +44,7 @@ _SUBMODULES = (
     "benchmarking",
     "bounding",
     "datasets",
+    "distillation",
     "inspection",
     "interop",
     "ledger",

@@ -20,14 +20,17 @@ from ._rows import Rows, row_blocks, row_norms
 from ._selection import PermuteAndFlip
 from ._subsampled import SubsampledGradients
 from ._unprotected import Unprotected
+from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "ConfidentVotes",
     "Draw",
     "GaussianHistogram",
     "GaussianMechanism",
     "GaussianMoments",
     "GaussianSecondMoment",
     "GaussianSum",
+    "GaussianVotes",
     "LaplaceHistogram",
     "LaplaceMechanism",
     "LaplaceSum",
@@ -37,6 +40,7 @@ __all__ = [
     "Rows",
     "SubsampledGradients",
     "Unprotected",
+    "Votes",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",
