@@ -14,8 +14,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_consistent_length, column_or_1d
 
 from .._sklearn import HasMethods, Interval, StrOptions
 from ..base import DPEstimator, Release
@@ -23,7 +21,7 @@ from ..exceptions import PrivacyWarning
 from ..ledger import PrivacyAccountant
 from ..mechanisms import ConfidentVotes, GaussianVotes, Mechanism, random_source
 from ..plan import Facts, declared_bounds
-from ._public import Task, checked_task, take
+from ._public import Task, checked_labels, checked_task, take
 from ._students import (
     MAX_SEED,
     StudentClassifier,
@@ -171,7 +169,7 @@ class PATEClassifier(StudentClassifier, DPEstimator):
     >>> model.fit(private, y[:3000], X_public=public).score(X[3000:], y[3000:]) > 0.8
     True
     >>> round(model.privacy_.epsilon, 6), model.n_teachers_, model.n_queries_
-    (3.0, 100, 234)
+    (3.0, 100, 214)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -348,20 +346,6 @@ default=None
         )
         if self.store_teachers:
             self.teachers_ = [teacher for teacher in teachers.kept if teacher is not None]
-
-
-def checked_labels(estimator: Any, rows: Any, y: Any) -> np.ndarray:
-    """Validate labels with scikit-learn's own errors."""
-    if y is None:
-        raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
-            "is None."
-        )
-    labels = column_or_1d(y, warn=True)
-    assert_all_finite(labels, input_name="y")
-    check_consistent_length(rows, labels)
-    check_classification_targets(labels)
-    return np.asarray(labels)
 
 
 def usual_teachers(n_rows: int | None, n_classes: int) -> int:

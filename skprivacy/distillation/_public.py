@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
 
 from ..bounding import column_bounds
 
@@ -167,3 +173,17 @@ def checked_task(estimator: Any, task: Task, bounds: Any, *, allow_nan: bool, re
             f"{name} can draw rows inside bounds for numeric columns alone. Pass X_public to fit."
         )
     return Task(rows, None, column_bounds(bounds, rows.shape[1], name))
+
+
+def checked_labels(estimator: Any, rows: Any, y: Any) -> np.ndarray:
+    """Validate labels with scikit-learn's own errors."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_consistent_length(rows, labels)
+    check_classification_targets(labels)
+    return np.asarray(labels)

@@ -15,7 +15,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
 from ._public import Task, checked_rows, is_frame
 
@@ -39,11 +38,20 @@ def seeded(estimator: Any, seed: int) -> Any:
     return copied
 
 
+def has_budget(estimator: Any) -> bool:
+    """Whether an estimator keeps the contract of a private one."""
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        return False
+    if not callable(getattr(estimator, "plan", None)):
+        return False
+    return {"epsilon", "delta", "accountant"} <= set(estimator.get_params(deep=False))
+
+
 def check_inner(owner: Any, parameter: str, estimator: Any) -> None:
     """Refuse an inner estimator that charges a ledger or keeps private rows in a cache."""
     name = type(owner).__name__
     parts = [estimator, *estimator.get_params(deep=True).values()]
-    if any(isinstance(part, DPEstimator | PrivacyAccountant) for part in parts):
+    if any(has_budget(part) or isinstance(part, PrivacyAccountant) for part in parts):
         raise ValueError(
             f"The {parameter!r} parameter of {name} is or has a private estimator, whose own "
             f"charge would come on top of the price of {name} and buy nothing. Give an "
