@@ -6,16 +6,27 @@ import pkgutil
 
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.base import DPEstimator
+from skprivacy.distillation import DistilledClassifier, MembershipDistiller, PATEClassifier
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
-DEFAULT = [DPLogisticRegression(), DPMinMaxScaler(), DPStandardScaler()]
+# fit(X, y) alone has no public rows: these draw them inside bounds.
+TREE, LINEAR = DecisionTreeClassifier(max_depth=2), LogisticRegression()
+DISTILLATION = [
+    PATEClassifier(TREE, LINEAR, bounds=(-3, 3), n_teachers=10, n_queries=40),
+    MembershipDistiller(LINEAR, LINEAR, bounds=(-3, 3)),
+]
+
+DEFAULT = [DPLogisticRegression(), DPMinMaxScaler(), DPStandardScaler(), *DISTILLATION]
 
 VARIANTS = [
     DPLogisticRegression(bounds=(-3, 3)),
@@ -29,6 +40,12 @@ VARIANTS = [
     DPStandardScaler(missing="ignore", clip=False),
     DPStandardScaler(epsilon=8.0, with_mean=False),
     DPStandardScaler(with_std=False),
+    PATEClassifier(
+        GaussianNB(), LINEAR, bounds=(-3, 3), n_teachers=12, n_queries=40, confident=True
+    ),
+    DistilledClassifier(
+        DPLogisticRegression(bounds=(-3, 3)), LINEAR, epsilon=1.0, delta=1e-6, bounds=(-3, 3)
+    ),
 ]
 
 # scikit-learn's checks have labels of their own, which these would refuse.
