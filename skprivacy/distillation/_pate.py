@@ -345,7 +345,7 @@ default=None
             self._student(), take(queries, votes.queries), labels, int(student_seed)
         )
         if self.store_teachers:
-            self.teachers_ = [teacher for teacher in teachers.kept if teacher is not None]
+            self.teachers_ = teachers.kept
 
 
 def usual_teachers(n_rows: int | None, n_classes: int) -> int:

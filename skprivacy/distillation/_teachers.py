@@ -5,7 +5,7 @@ classes, no cache and no random stream is shared, and it gets its own integer se
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,8 @@ class Teachers:
         self.keep = keep
         self.kept: list[Any] = []
 
-    def cast(self, parts: Iterator[tuple[np.ndarray, int]]) -> Iterable[np.ndarray]:
-        """Yield the codes of each teacher's votes, in the order of `parts`."""
+    def cast(self, parts: Iterator[tuple[np.ndarray, int]]) -> list[np.ndarray]:
+        """Return the codes of each teacher's votes, in the order of `parts`."""
         tasks = (
             delayed(_vote)(
                 self.estimator,
@@ -70,10 +70,9 @@ class Teachers:
         )
         with silence():
             # Data in shared memory would be private rows in a file.
-            for codes, teacher in Parallel(n_jobs=self.n_jobs, max_nbytes=None)(tasks):
-                if self.keep:
-                    self.kept.append(teacher)
-                yield codes
+            ballots = Parallel(n_jobs=self.n_jobs, max_nbytes=None)(tasks)
+        self.kept = [teacher for _, teacher in ballots if teacher is not None]
+        return [codes for codes, _ in ballots]
 
 
 def _vote(
