@@ -15,18 +15,17 @@ from sklearn.base import BaseEstimator, clone
 from .._sklearn import HasMethods, Interval
 from ..ledger import PrivacyAccountant, Receipt
 from ..linear_model import DPLogisticRegression
-from ..mechanisms import random_source
 from ..plan import Facts, Plan, declared_bounds
 from ._public import N_SYNTHETIC, Task, checked_labels, checked_task
 from ._soft import fit_soft_student
 from ._students import (
-    MAX_SEED,
     StudentClassifier,
     aligned,
     check_inner,
     fit_student,
     has_budget,
     missing_is_allowed,
+    public_seeds,
     rehearse,
 )
 
@@ -221,15 +220,13 @@ default=None
             rehearse("student", student, task, classes)
         # The very object that was given: it may carry declared bounds.
         teacher.fit(X, labels)
-        pool_seed, student_seed = random_source(self.random_state).uniform_integers(MAX_SEED, 2)
-        rows = task.public_rows(task.pool_size(N_SYNTHETIC), np.random.default_rng(int(pool_seed)))
+        pool_seed, student_seed = public_seeds(self.random_state, 2)
+        rows = task.public_rows(task.pool_size(N_SYNTHETIC), np.random.default_rng(pool_seed))
         if self.soft_labels:
             probabilities = aligned(teacher.predict_proba(rows), teacher.classes_, teacher.classes_)
-            fitted = fit_soft_student(
-                student, rows, probabilities, teacher.classes_, int(student_seed)
-            )
+            fitted = fit_soft_student(student, rows, probabilities, teacher.classes_, student_seed)
         else:
-            fitted = fit_student(student, rows, teacher.predict(rows), int(student_seed))
+            fitted = fit_student(student, rows, teacher.predict(rows), student_seed)
         self.classes_ = teacher.classes_
         self.student_ = fitted
         name = type(teacher).__name__

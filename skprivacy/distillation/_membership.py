@@ -18,16 +18,16 @@ from sklearn.preprocessing import StandardScaler
 from .._sklearn import HasMethods, Interval
 from ..base import UNPROTECTED, DPEstimator, Release
 from ..ledger import PrivacyAccountant
-from ..mechanisms import Mechanism, random_source
+from ..mechanisms import Mechanism
 from ..plan import Facts, declared_bounds
 from ._public import N_SYNTHETIC, Task, checked_labels, checked_task
 from ._soft import fit_soft_student, soften
 from ._students import (
-    MAX_SEED,
     StudentClassifier,
     aligned,
     check_inner,
     missing_is_allowed,
+    public_seeds,
     rehearse,
     seeded,
 )
@@ -187,8 +187,7 @@ default=None
     def _fit(self, X: Any, y: Any, sample_weight: Any, release: Release) -> None:
         task: Task = X
         classes = self._public_classes(y)
-        seeds = random_source(self.random_state).uniform_integers(MAX_SEED, 3)
-        teacher_seed, pool_seed, student_seed = map(int, seeds)
+        teacher_seed, pool_seed, student_seed = public_seeds(self.random_state, 3)
         rows = task.public_rows(task.pool_size(N_SYNTHETIC), np.random.default_rng(pool_seed))
         teacher = seeded(self._teacher(), teacher_seed).fit(task.rows, y)
         probabilities = aligned(teacher.predict_proba(rows), teacher.classes_, classes)

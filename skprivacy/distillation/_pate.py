@@ -19,15 +19,15 @@ from .._sklearn import HasMethods, Interval, StrOptions
 from ..base import DPEstimator, Release
 from ..exceptions import PrivacyWarning
 from ..ledger import PrivacyAccountant
-from ..mechanisms import ConfidentVotes, GaussianVotes, Mechanism, random_source
+from ..mechanisms import ConfidentVotes, GaussianVotes, Mechanism
 from ..plan import Facts, declared_bounds
 from ._public import Task, checked_labels, checked_task, take
 from ._students import (
-    MAX_SEED,
     StudentClassifier,
     check_inner,
     fit_student,
     missing_is_allowed,
+    public_seeds,
     rehearse,
 )
 from ._teachers import Teachers
@@ -317,8 +317,8 @@ default=None
             # About half of them will be answered.
             wanted *= 2 if self.confident else 1
             n_queries = min(wanted, task.pool_size())
-        pool_seed, student_seed = random_source(self.random_state).uniform_integers(MAX_SEED, 2)
-        queries = task.public_rows(n_queries, np.random.default_rng(int(pool_seed)))
+        pool_seed, student_seed = public_seeds(self.random_state, 2)
+        queries = task.public_rows(n_queries, np.random.default_rng(pool_seed))
         teachers = Teachers(
             self._teacher(),
             task.rows,
@@ -342,7 +342,7 @@ default=None
         self.n_queries_ = int(n_queries)
         self.n_answered_ = int(votes.queries.size)
         self.student_ = fit_student(
-            self._student(), take(queries, votes.queries), labels, int(student_seed)
+            self._student(), take(queries, votes.queries), labels, student_seed
         )
         if self.store_teachers:
             self.teachers_ = teachers.kept

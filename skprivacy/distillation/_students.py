@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..ledger import PrivacyAccountant
+from ..mechanisms import random_source
 from ._public import Task, checked_rows, is_frame
 
 MAX_SEED = 2**31 - 1
@@ -36,6 +37,12 @@ def seeded(estimator: Any, seed: int) -> Any:
         seeds = np.random.RandomState(seed).randint(MAX_SEED, size=len(names))
         copied.set_params(**dict(zip(names, map(int, seeds), strict=True)))
     return copied
+
+
+def public_seeds(random_state: Any, n_seeds: int) -> list[int]:
+    """Return seeds for what is public, unlike all that the same random state seeds elsewhere."""
+    word = random_source(random_state).words(1)[0]
+    return [int(seed) for seed in np.random.SeedSequence(int(word)).generate_state(n_seeds)]
 
 
 def has_budget(estimator: Any) -> bool:

@@ -1,0 +1,528 @@
+"""PATE: what teachers see, who votes, what the student gets, and audits of the whole fit."""
+
+import math
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from auditing import halved_noise, mu_lower_bound, record, replay, transcript_mu_squared
+from joblib import parallel_config
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from skprivacy import BudgetExceededError, PrivacyAccountant, PrivacyWarning
+from skprivacy.accounting import gdp_mu
+from skprivacy.distillation import PATEClassifier, PublicData
+from skprivacy.distillation._pate import usual_queries, usual_teachers
+from skprivacy.linear_model import DPLogisticRegression
+from skprivacy.plan import Facts
+from skprivacy.preprocessing import DPMinMaxScaler
+
+by_adjacency = pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+
+
+class Stub(ClassifierMixin, BaseEstimator):
+    """A classifier that tells what it saw: a list of (method, rows, labels, seed)."""
+
+    seen = None
+
+    def __init__(self, random_state=None, answer=None, fails=False):
+        self.random_state = random_state
+        self.answer = answer
+        self.fails = fails
+
+    def fit(self, X, y, sample_weight=None):
+        self._tell("fit", X, y)
+        if self.fails and Stub.seen is not None:
+            raise ValueError(f"the value is {X[0, 0]}")
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.most_ = self.classes_[counts.argmax()]
+        return self
+
+    def predict(self, X):
+        self._tell("predict", X, None)
+        return np.full(len(X), self.most_ if self.answer is None else self.answer)
+
+    def _tell(self, method, X, y):
+        if Stub.seen is not None:
+            Stub.seen.append((method, np.array(X), y, self.random_state))
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Everything that stubs are shown, rehearsals included."""
+    found = []
+    monkeypatch.setattr(Stub, "seen", found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def problem():
+    X, y = make_classification(900, 4, n_redundant=0, class_sep=1.5, random_state=0)
+    return X[:600], y[:600], X[600:], y[600:]
+
+
+def pate(estimator=None, student=None, **parameters):
+    parameters = {"random_state": 0, "n_teachers": 10, **parameters}
+    return PATEClassifier(
+        DecisionTreeClassifier(max_depth=3) if estimator is None else estimator,
+        LogisticRegression() if student is None else student,
+        **parameters,
+    )
+
+
+# The price
+
+
+@by_adjacency
+@pytest.mark.parametrize("confident", [False, True])
+def test_both_adjacencies_have_one_price_and_one_noise(adjacency, confident):
+    model = PATEClassifier(epsilon=2.0, delta=1e-5, confident=confident)
+    plan = model.plan(Facts(adjacency=adjacency))
+    assert plan.loss.to_epsilon(1e-5) == pytest.approx(2.0)
+    assert plan.mechanisms == model.plan(Facts(adjacency="add-remove")).mechanisms
+
+
+def test_noise_is_what_the_anchor_says(problem):
+    """Q=100, sigma=40 is epsilon 1.35647 at delta=1e-5."""
+    X, y, pool, _ = problem
+    model = pate(epsilon=1.35647, delta=1e-5, n_queries=100).fit(X, y, X_public=pool)
+    (sigma,) = model.privacy_.noise_scales.values()
+    assert sigma == pytest.approx(40, abs=1e-3)
+
+
+def test_agreement_of_the_teachers_changes_no_price(problem):
+    X, y, pool, _ = problem
+    random_labels = np.random.default_rng(0).permutation(y)
+    one, other = (
+        pate(confident=True).fit(X, labels, X_public=pool) for labels in (y, random_labels)
+    )
+    assert one.privacy_.loss == other.privacy_.loss
+
+
+def test_everything_is_charged_before_the_first_teacher(problem, seen):
+    X, y, pool, _ = problem
+    accountant = PrivacyAccountant(epsilon=0.5, delta=1e-6)
+    with pytest.raises(BudgetExceededError):
+        pate(Stub(), Stub(), accountant=accountant).fit(X, y, X_public=pool)
+    assert len(accountant.entries) == 0
+    private = {row.tobytes() for row in X}
+    assert seen  # the rehearsals, on public rows
+    assert not any(row.tobytes() in private for _, rows, _, _ in seen for row in rows)
+
+
+def test_without_delta_there_is_no_price():
+    with pytest.raises(ValueError, match="delta above 0"):
+        PATEClassifier(delta=0).plan()
+
+
+# Who sees what
+
+
+def test_each_row_reaches_one_teacher_and_no_student(problem, seen):
+    X, y, pool, _ = problem
+    student = make_pipeline(StandardScaler(), Stub())
+    pate(Stub(), student, n_queries=50).fit(X, y, X_public=pool)
+    numbers = {row.tobytes(): i for i, row in enumerate(X)}
+    fits = [rows for method, rows, _, _ in seen if method == "fit"]
+    found = [numbers[row.tobytes()] for rows in fits for row in rows if row.tobytes() in numbers]
+    assert sorted(found) == list(range(len(X)))
+    public = {row.tobytes() for row in pool}
+    for method, rows, _, _ in seen:
+        if method == "predict" and len(rows) == 50:
+            assert all(row.tobytes() in public for row in rows)
+    # Private rows come in fits of teachers only, none of which has a public row beside them.
+    assert all(len({row.tobytes() in numbers for row in rows}) == 1 for rows in fits if len(rows))
+
+
+def test_every_teacher_has_its_own_integer_seed(problem, seen):
+    X, y, pool, _ = problem
+    pate(Stub(random_state=np.random.RandomState(0)), Stub()).fit(X, y, X_public=pool)
+    seeds = [seed for method, _, labels, seed in seen if method == "fit"][2:]
+    assert len(set(seeds)) == len(seeds) == 11  # ten teachers and the student
+    assert all(isinstance(seed, int) for seed in seeds)
+
+
+def test_nested_random_states_are_seeded(problem):
+    X, y, pool, _ = problem
+    teacher = make_pipeline(StandardScaler(), SGDClassifier(loss="log_loss"))
+    kept = pate(teacher, store_teachers=True).fit(X, y, X_public=pool).teachers_
+    seeds = {member[-1].random_state for member in kept}
+    assert len(seeds) == len(kept) == 10
+    assert teacher[-1].random_state is None
+
+
+def test_random_teachers_do_not_share_a_stream(problem):
+    """One row more changes the votes of its own teacher alone."""
+    X, y, pool, _ = problem
+    teacher = make_pipeline(RandomForestClassifier(3, max_depth=2))
+
+    def kept(n_rows):
+        model = pate(teacher, store_teachers=True).fit(X[:n_rows], y[:n_rows], X_public=pool)
+        return np.array([member.predict(pool) for member in model.teachers_])
+
+    changed = (kept(600) != kept(599)).any(axis=1)
+    assert changed.sum() <= 1
+
+
+def test_without_a_seed_the_deal_is_secret(problem, seen):
+    """numpy.random.seed does not repeat it."""
+    X, y, pool, _ = problem
+    deals = []
+    for _ in range(2):
+        np.random.seed(0)  # noqa: NPY002 - whether fits read it is the question
+        seen.clear()
+        model = pate(Stub(), Stub(), random_state=None).fit(X, y, X_public=pool)
+        assert not model.privacy_.reproducible
+        deals.append([rows.shape for method, rows, _, _ in seen if method == "fit"])
+    assert deals[0] != deals[1]
+    assert pate(Stub(), Stub()).fit(X, y, X_public=pool).privacy_.reproducible
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_workers_change_nothing(problem, backend):
+    X, y, pool, _ = problem
+    alone = pate().fit(X, y, X_public=pool)
+    with parallel_config(backend):
+        together = pate(n_jobs=2).fit(X, y, X_public=pool)
+    assert np.array_equal(alone.student_.coef_, together.student_.coef_)
+
+
+# Who votes for what
+
+
+def test_a_teacher_without_rows_does_not_vote_and_one_class_is_a_vote(seen):
+    """Five rows for ten teachers, all of class 'b': its votes are counted, and nobody fits."""
+    X, y = np.arange(10.0).reshape(5, 2), np.array(["b"] * 5)
+    pool = np.zeros((30, 2))
+    run = lambda: pate(Stub(), Stub(), classes=["a", "b"]).fit(X, y, X_public=pool)  # noqa: E731
+    (release,) = record(run).releases
+    n_voters = (release.total[0] / release.total[0].max()).sum()
+    assert n_voters == 1.0  # all votes for one class
+    assert (release.total == release.total[0]).all()
+    assert not any(
+        row in X.tolist() for m, rows, _, _ in seen if m == "fit" for row in rows.tolist()
+    )
+
+
+@pytest.mark.parametrize("answer", ["c", 7, math.nan, None])
+def test_a_label_outside_the_classes_is_no_vote(problem, answer):
+    X, y, pool, _ = problem
+    labels = np.where(y == 1, "yes", "no")
+    teacher = Stub(answer=answer)
+    (release,) = record(lambda: pate(teacher, Stub()).fit(X, labels, X_public=pool)).releases
+    assert (release.total.sum() == 0) == (answer is not None)
+
+
+def test_a_teacher_that_fails_does_not_vote_and_tells_nothing(problem, seen):
+    X, y, pool, _ = problem
+    seen.clear()
+
+    class Fails(Stub):
+        def fit(self, X, y):
+            if len(X) != 200:  # not at the rehearsal
+                warnings.warn(f"the value is {X[0, 0]}", stacklevel=1)
+                raise ValueError(f"the value is {X[0, 0]}")
+            return super().fit(X, y)
+
+    (release,) = record(lambda: pate(Fails(), Stub()).fit(X, y, X_public=pool)).releases
+    assert release.total.sum() == 0
+
+
+def test_wrong_teachers_and_students_are_found_on_public_rows_before_the_charge(problem):
+    X, y, pool, _ = problem
+    accountant = PrivacyAccountant()
+    wrong = LogisticRegression(C=-1.0)
+    for parameters in ({"estimator": wrong}, {"student": wrong}):
+        with pytest.raises(ValueError, match="'C' parameter") as caught:
+            pate(accountant=accountant, **parameters).fit(X, y, X_public=pool)
+        assert "Nothing was charged" in caught.value.__notes__[0]
+    assert len(accountant.entries) == 0
+
+
+def test_private_and_caching_teachers_are_refused(problem, tmp_path):
+    X, y, pool, _ = problem
+    private = DPLogisticRegression()
+    for parameters in (
+        {"estimator": private},
+        {"estimator": make_pipeline(StandardScaler(), private)},
+        {"student": private},
+    ):
+        with pytest.raises(ValueError, match="own charge would come on top"):
+            pate(**parameters).fit(X, y, X_public=pool)
+    cached = make_pipeline(StandardScaler(), LogisticRegression(), memory=str(tmp_path))
+    with pytest.raises(ValueError, match="has a cache"):
+        pate(cached).fit(X, y, X_public=pool)
+
+
+# Public rows
+
+
+def test_there_have_to_be_public_rows_or_bounds(problem):
+    X, y, pool, _ = problem
+    with pytest.raises(ValueError, match="needs public rows to label: pass X_public"):
+        pate().fit(X, y)
+    with pytest.raises(ValueError, match="X_public is X itself"):
+        pate().fit(X, y, X_public=X)
+    with pytest.raises(ValueError, match="at most the number of public rows, 300"):
+        pate(n_queries=301).fit(X, y, X_public=pool)
+    with pytest.raises(ValueError, match="features"):
+        pate().fit(X, y, X_public=pool[:, :2])
+
+
+def test_synthetic_queries_lie_inside_the_bounds(problem, seen):
+    X, y, _, _ = problem
+    low, high = np.array([-1.0, -2, 0, 5]), np.array([1.0, -1, 3, 6])
+    pate(Stub(), Stub(), bounds=(low, high), n_queries=2500).fit(X, y)
+    (queries,) = {
+        rows.tobytes(): rows for m, rows, _, _ in seen if m == "predict" and len(rows) == 2500
+    }.values()
+    assert ((queries >= low) & (queries <= high)).all()
+    assert np.abs(queries.mean(axis=0) - (low + high) / 2).max() < 0.1
+
+
+def test_bounds_of_a_private_scaler_are_public(problem):
+    X, y, _, _ = problem
+    model = make_pipeline(DPMinMaxScaler(bounds=(-5, 5)), pate(epsilon=8.0, n_teachers=20))
+    assert model.fit(X, y).score(X, y) > 0.6
+
+
+def test_cross_validation_cuts_an_array_and_leaves_public_data_whole(problem, seen):
+    """The trap: a bare pool with as many rows as X arrives in part."""
+    X, y, pool, _ = problem
+    X, y, pool = X[:40], y[:40], pool[:40]
+
+    def asked(public):
+        seen.clear()
+        model = pate(Stub(), Stub(), n_queries=20)
+        with config_context(enable_metadata_routing=True):
+            model.set_fit_request(X_public=True)
+            cross_val_score(model, X, y, cv=2, params={"X_public": public}, error_score="raise")
+        rows = [rows for method, rows, _, _ in seen if method == "fit" and len(rows) == 200]
+        return len({row.tobytes() for row in np.concatenate(rows[:2])})
+
+    assert asked(PublicData(pool)) == 40
+    assert asked(pool) == 20
+
+
+def test_public_data_has_no_length():
+    wrapped = PublicData(np.zeros((7, 2)))
+    assert not any(hasattr(wrapped, name) for name in ("__len__", "shape", "__array__"))
+    assert repr(wrapped) == "PublicData(7 rows)"
+    assert wrapped.rows.shape == (7, 2)
+
+
+def test_pipelines_of_mixed_data_frames():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"size": rng.normal(size=800), "colour": rng.choice(["red", "green", "blue"], size=800)}
+    )
+    y = np.where((frame["colour"] == "red") | (frame["size"] > 1), "yes", "no")
+    encode = make_column_transformer(
+        (StandardScaler(), ["size"]), (OneHotEncoder(handle_unknown="ignore"), ["colour"])
+    )
+    model = pate(
+        make_pipeline(encode, LogisticRegression()),
+        make_pipeline(clone(encode), DecisionTreeClassifier(max_depth=3)),
+        epsilon=20.0,
+    )
+    model.fit(frame[:500], y[:500], X_public=PublicData(frame[500:]))
+    assert model.score(frame, y) > 0.9
+    assert model.feature_names_in_.tolist() == ["size", "colour"]
+    with pytest.raises(ValueError, match="for numeric columns alone"):
+        pate(bounds=(-1, 1)).fit(frame, y)
+
+
+def test_missing_values_where_all_take_them(problem):
+    X, y, pool, _ = problem
+    holes = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    boosted = HistGradientBoostingClassifier(max_iter=5)
+    model = pate(boosted, boosted, epsilon=8.0).fit(holes, y, X_public=pool)
+    assert model.predict(holes).shape == y.shape
+    with pytest.raises(ValueError, match="NaN"):
+        pate(boosted, LogisticRegression()).fit(holes, y, X_public=pool)
+
+
+# The automatic numbers
+
+
+def test_the_number_of_teachers_is_fixed_unless_the_number_of_rows_is_public(problem):
+    X, y, pool, _ = problem
+    model = PATEClassifier(random_state=0)
+    assert model.fit(X, y, X_public=pool).n_teachers_ == 100
+    assert model.fit(X[:100], y[:100], X_public=pool).n_teachers_ == 100
+    declared = clone(model).set_params(n_rows=1000).fit(X, y, X_public=pool)
+    assert declared.n_teachers_ == 20
+    assert any("declared by the user" in text for text in declared.privacy_.assumptions)
+    model.set_params(accountant=PrivacyAccountant(adjacency="replace-one"))
+    assert model.fit(X, y, X_public=pool).n_teachers_ == 12
+    with pytest.raises(ValueError, match="'n_teachers' parameter"):
+        PATEClassifier(n_teachers=9).fit(X, y, X_public=pool)
+
+
+def test_the_automatic_numbers():
+    assert usual_teachers(20_000, 2) == 400
+    assert usual_teachers(1200, 10) == 80
+    assert usual_teachers(10, 2) == 10
+    mu = gdp_mu(1.0, 1e-5)
+    assert abs(usual_queries(150, 2, mu) - 82) <= 1
+    assert abs(usual_queries(400, 2, mu) - 588) <= 2
+    assert usual_queries(80, 10, gdp_mu(1.0, 1e-4)) == 20
+
+
+# The student
+
+
+def test_it_learns(problem):
+    X, y, pool, labels = problem
+    model = pate(epsilon=8.0, n_teachers=20).fit(X, y, X_public=pool)
+    assert model.score(pool, labels) > 0.85
+    assert model.n_queries_ == model.n_answered_
+    few = pate(epsilon=8.0, n_teachers=20, confident=True, n_answers=40)
+    few.fit(X, y, X_public=pool)
+    assert few.n_answered_ == 40 < few.n_queries_
+    assert few.score(pool, labels) > 0.8
+
+
+def test_probabilities_have_a_column_for_every_class(problem):
+    X, y, pool, _ = problem
+    model = pate(Stub(answer="b"), classes=["a", "b", "c"], epsilon=1e4)
+    model.fit(X, np.where(y == 1, "a", "b"), X_public=pool)
+    assert model.predict_proba(pool).tolist() == [[0.0, 1.0, 0.0]] * len(pool)
+    assert set(model.predict(pool)) == {"b"}
+    assert model.predict_log_proba(pool)[0].tolist() == [-math.inf, 0.0, -math.inf]
+    assert not hasattr(pate(student=SGDClassifier()), "predict_proba")
+    assert hasattr(pate(student=KNeighborsClassifier()), "predict_proba")
+
+
+def test_kept_teachers_warn_when_they_are_pickled(problem):
+    X, y, pool, _ = problem
+    model = pate().fit(X, y, X_public=pool)
+    assert not hasattr(model, "teachers_")
+    pickle.dumps(model)
+    model.set_params(store_teachers=True).fit(X, y, X_public=pool)
+    assert len(model.teachers_) == 10
+    assert any("nothing here covers them" in text for text in model.privacy_.assumptions)
+    with pytest.warns(PrivacyWarning, match="store_teachers=False"):
+        pickle.dumps(model)
+
+
+# Audits. Teachers vote for class 1 if they have seen a row of it. One row has.
+
+
+def neighbours(adjacency):
+    X, y = np.arange(82.0).reshape(41, 2), np.zeros(41, dtype=int)
+    y[-1] = 1
+    if adjacency == "add-remove":
+        return (X, y), (X[:-1], y[:-1])
+    return (X, y), (X, np.zeros_like(y))
+
+
+class AnyOne(Stub):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.most_ = y.max()
+        return self
+
+
+def audited(adjacency, seed=0, **parameters):
+    return pate(
+        AnyOne(),
+        Stub(),
+        classes=[0, 1],
+        random_state=seed,
+        delta=1e-5,
+        accountant=PrivacyAccountant(adjacency=adjacency),
+        **parameters,
+    )
+
+
+def transcripts(adjacency, **parameters):
+    pool = np.zeros((60, 2))
+
+    def run(rows):
+        return lambda: audited(adjacency, **parameters).fit(*rows, X_public=pool)
+
+    one, other = neighbours(adjacency)
+    first = record(run(one))
+    return first, replay(run(other), first)
+
+
+@by_adjacency
+@pytest.mark.parametrize("confident", [False, True])
+def test_transcript_uses_its_price_up_and_no_more(adjacency, confident):
+    parameters = {"confident": confident, "threshold": 0.0} if confident else {}
+    first, second = transcripts(adjacency, **parameters)
+    price = first.result.privacy_.mu**2
+    share = float(transcript_mu_squared(first, second)) / price
+    assert 0.95 <= share <= 1
+    with halved_noise():
+        assert transcript_mu_squared(*transcripts(adjacency, **parameters)) > 3.8 * price
+
+
+@by_adjacency
+def test_a_teacher_that_stops_voting_costs_less(adjacency):
+    """A removed row that was alone with its teacher takes a vote away and brings none."""
+    X, y, pool = np.zeros((3, 2)), np.array([0, 0, 1]), np.zeros((30, 2))
+    other = (X[:-1], y[:-1]) if adjacency == "add-remove" else (X, [0, 0, 0])
+    shares = set()
+    for seed in range(6):
+        first = record(lambda seed=seed: audited(adjacency, seed).fit(X, y, X_public=pool))
+        second = replay(
+            lambda seed=seed: audited(adjacency, seed).fit(*other, X_public=pool), first
+        )
+        price = first.result.privacy_.mu**2
+        shares.add(round(float(transcript_mu_squared(first, second)) / price, 6))
+    assert shares == ({0.5, 1.0} if adjacency == "add-remove" else {1.0})
+
+
+def audit(adjacency, n_runs):
+    """Lower bound on mu from a single released label of constant teachers, end to end.
+
+    One teacher votes for class 1, because of a row that is replaced by one of class 0; or
+    removed, beside a row that keeps the votes nearly even.
+    """
+    canary, other = np.array([1]), np.array([0])
+    if adjacency == "add-remove":
+        canary, other = np.array([0, 1]), np.array([0])
+    model = PATEClassifier(
+        AnyOne(),
+        LogisticRegression(),
+        epsilon=8.0,
+        delta=1e-5,
+        n_teachers=10,
+        n_queries=1,
+        classes=[0, 1],
+        accountant=PrivacyAccountant(delta=1e-5, adjacency=adjacency),
+    )
+
+    def scores(y):
+        X, pool = np.zeros((y.size, 1)), np.zeros((1, 1))
+        return [model.fit(X, y, X_public=pool).predict(pool)[0] for _ in range(n_runs)]
+
+    return mu_lower_bound(scores(canary), scores(other), threshold=0.5), model.privacy_.mu
+
+
+def test_end_to_end_finds_no_violation_and_finds_halved_noise():
+    bound, claimed = audit("replace-one", 400)
+    assert 0.5 * claimed < bound <= claimed
+    with halved_noise():
+        planted, _ = audit("replace-one", 400)
+    assert planted > claimed
+
+
+def test_end_to_end_finds_no_violation_under_add_remove():
+    """The label tells half of mu only: the vote is missing, and not another one."""
+    bound, claimed = audit("add-remove", 400)
+    assert 0.2 * claimed < bound <= claimed
