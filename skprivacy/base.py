@@ -31,6 +31,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -122,6 +123,16 @@ class Release:
         """Release a value as it is, where the plan says that there is no guarantee."""
         return self._draw("reveal", name, value)
 
+    def coins(self, n: int, probability: float) -> np.ndarray:
+        """Return independent secret coins, True with this probability, one for each row.
+
+        They are no release and cost nothing. A row's own coin may decide what the row is
+        used for: neighbours then agree on the coins of all rows they share.
+        """
+        words = self._source.words(n)
+        threshold = min(math.floor(Fraction(probability) * 2**64), 2**64 - 1)
+        return np.asarray(words < np.uint64(threshold))
+
     def _draw(self, kind: str, name: str, *args: Any, **options: Any) -> Any:
         mechanism = self.mechanism(name)
         if self._waiting[name] == 0:
@@ -207,7 +218,10 @@ class DPEstimator(BaseEstimator, ABC):
         sample_weight: np.ndarray | None,
         release: Release,
     ) -> None:
-        """Compute on the rows and set attributes from releases and public facts alone."""
+        """Compute on the rows and set attributes from releases and public facts alone.
+
+        What `_check_more` returned comes as keyword arguments.
+        """
 
     def _assumptions(self, facts: Facts) -> list[str]:
         """Return what the fit takes as public, in sentences, for the receipt."""
@@ -253,16 +267,23 @@ class DPEstimator(BaseEstimator, ABC):
         return "add-remove" if self.accountant is None else self.accountant.adjacency
 
     def _private_fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, extend: bool = False
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        extend: bool = False,
+        **more: Any,
     ) -> Self:
         """Validate, price, charge, run: in this order and for every private estimator.
 
         With ``extend=True`` rows are added to an earlier fit; the receipt then covers both.
+        `more` is what else the subclass's `fit` takes; `_check_more` validates it.
         A fit that fails, at whatever point, leaves the estimator as it was before.
         """
         before = vars(self).copy()
         try:
-            return self._checked_fit(X, y, sample_weight, extend=extend)
+            return self._checked_fit(X, y, sample_weight, more, extend=extend)
         except BaseException:
             # New attributes beside the earlier receipt would be a release it does not cover.
             for name in vars(self).keys() - before.keys():
@@ -270,11 +291,14 @@ class DPEstimator(BaseEstimator, ABC):
             self.__dict__.update(before)
             raise
 
-    def _checked_fit(self, X: Any, y: Any, sample_weight: Any, *, extend: bool) -> Self:
+    def _checked_fit(
+        self, X: Any, y: Any, sample_weight: Any, more: dict[str, Any], *, extend: bool
+    ) -> Self:
         self._validate_params()
         extends = extend and hasattr(self, "privacy_")
         bounds = declared_bounds(X)
         X, y, sample_weight = self._check_data(X, y, sample_weight, reset=not extends)
+        more = self._check_more(X, y, **more)
         adjacency = self._adjacency()
         if extends and adjacency != self.privacy_.adjacency:
             raise ValueError(
@@ -297,7 +321,7 @@ class DPEstimator(BaseEstimator, ABC):
         try:
             # A floating-point warning would speak of the rows.
             with np.errstate(all="ignore"):
-                self._fit(X, y, sample_weight, release)
+                self._fit(X, y, sample_weight, release, **more)
         except BaseException as error:
             if accountant is not None and entry is not None:
                 # Only the class of the error: its text may speak of rows.
@@ -315,6 +339,7 @@ class DPEstimator(BaseEstimator, ABC):
         options: dict[str, Any] = {
             "reset": reset,
             "dtype": [np.float64, np.float32],
+            "accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False,
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
         if self.__sklearn_tags__().target_tags.required:
@@ -330,6 +355,10 @@ class DPEstimator(BaseEstimator, ABC):
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
         return X, y, sample_weight
+
+    def _check_more(self, X: Any, y: Any, **more: Any) -> dict[str, Any]:
+        """Validate what else `fit` was given, before anything is priced."""
+        return more
 
     def _missing_is_allowed(self) -> bool:
         return False
