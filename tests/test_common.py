@@ -37,7 +37,7 @@ DEFAULT = [
 
 VARIANTS = [
     AdversariallyRegularizedClassifier(regularizer="relaxloss", max_iter=20),
-    AdversariallyRegularizedClassifier(hidden_layer_sizes=(), early_stopping=False),
+    AdversariallyRegularizedClassifier(hidden_layer_sizes=(), learning_rate_init=0.01, max_iter=30),
     AdversariallyRegularizedClassifier(epsilon=4.0, max_iter=1, sampling_rate=0.2),
     DPLogisticRegression(bounds=(-3, 3)),
     DPLogisticRegression(bounds=(-3, 3), clipping_norm=2.0),
