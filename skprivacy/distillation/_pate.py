@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.tree import DecisionTreeClassifier
 
 from .._sklearn import HasMethods, Interval, StrOptions
@@ -22,6 +23,7 @@ from ..ledger import PrivacyAccountant
 from ..mechanisms import ConfidentVotes, GaussianVotes, Mechanism
 from ..plan import Facts, declared_bounds
 from ._public import Task, checked_labels, checked_task, take
+from ._soft import fit_soft_student
 from ._students import (
     StudentClassifier,
     check_inner,
@@ -35,9 +37,9 @@ from ._teachers import Teachers
 VOTES = "votes of the teachers"
 
 FEWEST_TEACHERS, MOST_TEACHERS, USUAL_TEACHERS = 10, 400, 100
-FEWEST_QUERIES = 20
-NOISE_BESIDE_GAP = 2.5
-"""How often the noise of a count fits into the usual gap between two classes."""
+FEWEST_QUERIES, ENOUGH_QUERIES = 20, 2000
+NOISE_BESIDE_LEAD = 2.5
+"""How often the noise of a count fits into the usual lead of a winner."""
 
 PUBLIC_ROWS = (
     "The public rows, or the bounds that queries are drawn in, are public, and no private row is "
@@ -71,8 +73,9 @@ class PATEClassifier(StudentClassifier, DPEstimator):
         None deals the rows out and draws noise by the operating system. Anything else
         makes both reproducible, which protects nobody: the receipt says so.
     n_teachers : int or "auto", default="auto"
-        Number of teachers, at least 10. "auto": by the number of rows where that is public
-        (`n_rows`, or replace-one adjacency), some 15 to 50 rows for each; else 100.
+        Number of teachers, at least 10. "auto": 100, or where the number of rows is public
+        (`n_rows`, or replace-one adjacency) some 15 to 50 rows for each; fewer where the
+        budget allows many queries with fewer.
     n_queries : int or "auto", default="auto"
         Number of public rows that the teachers label; at most as many as there are.
         "auto": as many as the noise allows for this number of teachers, at least 20.
@@ -87,10 +90,14 @@ class PATEClassifier(StudentClassifier, DPEstimator):
         before this step has declared, if there are any.
     confident : bool, default=False
         Whether only queries on which many teachers agree are answered.
-    threshold : float, default=0.75
+    threshold : float, default=0.5
         With `confident`: part of the teachers that has to agree.
     n_answers : int, default=None
         With `confident`: most queries answered. None: half of the queries.
+    soft_labels : bool, default=True
+        Whether the student learns from the noisy counts, the softmax of counts over noise
+        scale, rather than from the winners alone. It costs nothing: the price is that of
+        the counts in any case.
     n_jobs : int, default=None
         Number of teachers that are fitted at the same time, as in joblib.
     store_teachers : bool, default=False
@@ -187,6 +194,7 @@ class PATEClassifier(StudentClassifier, DPEstimator):
         "confident": ["boolean"],
         "threshold": [Interval(Real, 0, 1, closed="both")],
         "n_answers": [Interval(Integral, 1, None, closed="left"), None],
+        "soft_labels": ["boolean"],
         "n_jobs": [Integral, None],
         "store_teachers": ["boolean"],
     }
@@ -206,8 +214,9 @@ class PATEClassifier(StudentClassifier, DPEstimator):
         classes: Any = None,
         bounds: Any = None,
         confident: bool = False,
-        threshold: float = 0.75,
+        threshold: float = 0.5,
         n_answers: int | None = None,
+        soft_labels: bool = True,
         n_jobs: int | None = None,
         store_teachers: bool = False,
     ) -> None:
@@ -222,6 +231,7 @@ class PATEClassifier(StudentClassifier, DPEstimator):
         self.confident = confident
         self.threshold = threshold
         self.n_answers = n_answers
+        self.soft_labels = soft_labels
         self.n_jobs = n_jobs
         self.store_teachers = store_teachers
 
@@ -310,7 +320,7 @@ default=None
         n_rows = facts.n_rows if self.n_rows is None else self.n_rows
         n_teachers = self.n_teachers
         if isinstance(n_teachers, str):
-            n_teachers = usual_teachers(n_rows, classes.size)
+            n_teachers = usual_teachers(n_rows, classes.size, mu, task.pool_size())
         n_queries = self.n_queries
         if isinstance(n_queries, str):
             wanted = usual_queries(n_teachers, classes.size, mu)
@@ -336,32 +346,47 @@ default=None
             n_queries=n_queries,
             n_classes=classes.size,
         )
-        labels = classes[votes.labels()]
         self.classes_ = classes
         self.n_teachers_ = int(n_teachers)
         self.n_queries_ = int(n_queries)
         self.n_answered_ = int(votes.queries.size)
-        self.student_ = fit_student(
-            self._student(), take(queries, votes.queries), labels, student_seed
-        )
+        rows = take(queries, votes.queries)
+        if self.soft_labels:
+            noise_scale = np.ravel(release.noise_scales[VOTES])[-1]
+            self.student_ = fit_soft_student(
+                self._student(),
+                rows,
+                softmax(votes.counts / noise_scale, axis=1),
+                classes,
+                student_seed,
+            )
+        else:
+            labels = classes[votes.labels()]
+            self.student_ = fit_student(self._student(), rows, labels, student_seed)
         if self.store_teachers:
             self.teachers_ = teachers.kept
 
 
-def usual_teachers(n_rows: int | None, n_classes: int) -> int:
-    """Return a number of teachers, from public numbers alone."""
-    if n_rows is None:
-        return USUAL_TEACHERS
-    rows_a_teacher = int(np.clip(100 // n_classes, 15, 50))
-    return int(np.clip(n_rows // rows_a_teacher, FEWEST_TEACHERS, MOST_TEACHERS))
+def usual_teachers(n_rows: int | None, n_classes: int, mu: float, n_public: int) -> int:
+    """Return a number of teachers, from public numbers alone.
+
+    Teachers get some 15 to 50 rows each, or more where fewer teachers are enough to label
+    `ENOUGH_QUERIES` of the public rows.
+    """
+    most = USUAL_TEACHERS
+    if n_rows is not None:
+        most = n_rows // int(np.clip(100 // n_classes, 15, 50))
+    n_queries = min(n_public, ENOUGH_QUERIES)
+    needed = math.sqrt(2 * n_queries) / mu * NOISE_BESIDE_LEAD / usual_lead(n_classes)
+    return int(np.clip(min(most, needed), FEWEST_TEACHERS, MOST_TEACHERS))
 
 
 def usual_queries(n_teachers: int, n_classes: int, mu: float) -> int:
-    """Return how many queries have noise that usual majorities are seen above.
-
-    The winner is taken to lead by g T votes, g = .8 with two classes and .36 with ten, and
-    the noise sqrt(2 Q) / mu to be at most that over `NOISE_BESIDE_GAP`.
-    """
-    gap = 0.8 * math.sqrt(2 / n_classes) * n_teachers
-    most = (gap * mu / NOISE_BESIDE_GAP) ** 2 / 2
+    """Return how many queries have noise that usual majorities are seen above."""
+    most = (usual_lead(n_classes) * n_teachers * mu / NOISE_BESIDE_LEAD) ** 2 / 2
     return max(FEWEST_QUERIES, int(min(most, 1e6)))
+
+
+def usual_lead(n_classes: int) -> float:
+    """Return the part of the teachers by which a winner is taken to lead."""
+    return 0.8 * math.sqrt(2 / n_classes)

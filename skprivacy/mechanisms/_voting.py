@@ -128,7 +128,7 @@ class ConfidentVotes(GaussianVotes):
 
     Parameters
     ----------
-    threshold : float, default=.75
+    threshold : float, default=.5
         Part of the teachers that has to agree.
     n_answers : int, default=None
         Largest number of queries answered. None: half of them.
@@ -136,7 +136,7 @@ class ConfidentVotes(GaussianVotes):
         Part of mu squared that the largest counts are released for.
     """
 
-    threshold: float = 0.75
+    threshold: float = 0.5
     n_answers: int | None = None
     check_share: float = 0.1
 

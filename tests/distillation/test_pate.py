@@ -48,6 +48,7 @@ class Stub(ClassifierMixin, BaseEstimator):
             raise ValueError(f"the value is {X[0, 0]}")
         self.classes_, counts = np.unique(y, return_counts=True)
         self.most_ = self.classes_[counts.argmax()]
+        self.weights_ = sample_weight
         return self
 
     def predict(self, X):
@@ -372,13 +373,17 @@ def test_the_number_of_teachers_is_fixed_unless_the_number_of_rows_is_public(pro
 
 
 def test_the_automatic_numbers():
-    assert usual_teachers(20_000, 2) == 400
-    assert usual_teachers(1200, 10) == 80
-    assert usual_teachers(10, 2) == 10
-    mu = gdp_mu(1.0, 1e-5)
-    assert abs(usual_queries(150, 2, mu) - 82) <= 1
-    assert abs(usual_queries(400, 2, mu) - 588) <= 2
-    assert usual_queries(80, 10, gdp_mu(1.0, 1e-4)) == 20
+    adult, digits = ((20_000, 2), (1200, 10))
+    mus = {epsilon: gdp_mu(epsilon, 1e-5) for epsilon in (1.0, 3.0, 8.0)}
+    found = [usual_teachers(*adult, mu, 6000) for mu in mus.values()]
+    assert found[0] == 400 > found[1] > found[2] > 90
+    assert usual_teachers(*digits, mus[1.0], 300) == 80
+    assert usual_teachers(10, 2, mus[1.0], 300) == 10
+    assert usual_teachers(None, 2, mus[1.0], 300) == 100
+    assert usual_teachers(None, 2, 100.0, 300) == 10
+    assert abs(usual_queries(150, 2, mus[1.0]) - 82) <= 1
+    assert abs(usual_queries(400, 2, mus[1.0]) - 588) <= 2
+    assert usual_queries(80, 10, mus[1.0]) == 20
 
 
 # The student
@@ -397,7 +402,7 @@ def test_it_learns(problem):
 
 def test_probabilities_have_a_column_for_every_class(problem):
     X, y, pool, _ = problem
-    model = pate(Stub(answer="b"), classes=["a", "b", "c"], epsilon=1e4)
+    model = pate(Stub(answer="b"), classes=["a", "b", "c"], epsilon=1e4, soft_labels=False)
     model.fit(X, np.where(y == 1, "a", "b"), X_public=pool)
     assert model.predict_proba(pool).tolist() == [[0.0, 1.0, 0.0]] * len(pool)
     assert set(model.predict(pool)) == {"b"}
@@ -416,6 +421,22 @@ def test_kept_teachers_warn_when_they_are_pickled(problem):
     assert any("nothing here covers them" in text for text in model.privacy_.assumptions)
     with pytest.warns(PrivacyWarning, match="store_teachers=False"):
         pickle.dumps(model)
+
+
+def test_soft_labels_are_the_noisy_counts_over_their_noise(problem, seen):
+    X, y, pool, _ = problem
+    student = make_pipeline(Stub())
+    hard = record(lambda: pate(student=student, soft_labels=False).fit(X, y, X_public=pool))
+    assert hard.result.student_[-1].classes_.tolist() == [0, 1]
+    assert len(seen[-1][1]) == 20
+    (release,) = hard.releases
+    winners = release.output.argmax(axis=1)
+    assert np.array_equal(seen[-1][2], winners)
+    soft = pate(student=student).fit(X, y, X_public=pool)
+    assert len(seen[-1][1]) == 40
+    odds = (release.output[:, 1] - release.output[:, 0]) / release.scale
+    weights = np.stack([1 / (1 + np.exp(odds)), 1 / (1 + np.exp(-odds))], axis=1)
+    assert soft.student_[-1].weights_ == pytest.approx(weights.ravel())
 
 
 # Audits. Teachers vote for class 1 if they have seen a row of it. One row has.

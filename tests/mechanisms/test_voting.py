@@ -225,7 +225,7 @@ def test_only_what_the_teachers_agree_on_is_answered():
     def vote(values, seed):
         return np.array([0, seed % 2, 1, -1, -1])
 
-    mechanism = ConfidentVotes(name="x", noise_multiplier=0.02, n_answers=Q)
+    mechanism = ConfidentVotes(name="x", noise_multiplier=0.02, n_answers=Q, threshold=0.75)
     drawn = draw(mechanism, np.zeros(60), vote=vote)
     assert drawn.value.queries.tolist() == [0, 2]
     assert drawn.value.labels().tolist() == [0, 1]
