@@ -6,5 +6,6 @@ guarantee; the receipt of every fit says which it was.
 """
 
 from ._classifier import AdversariallyRegularizedClassifier
+from ._shadows import ShadowPredictions, shadow_predictions
 
-__all__ = ["AdversariallyRegularizedClassifier"]
+__all__ = ["AdversariallyRegularizedClassifier", "ShadowPredictions", "shadow_predictions"]

@@ -6,6 +6,7 @@ With a leading axis of models every product of matrices becomes a stack of produ
 and many small networks are trained for little more than the price of one.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -162,6 +163,10 @@ class Network:
         return flat
 
 
+_CACHED = 16384
+"""Parameters that the optimiser updates at a time."""
+
+
 class Adam:
     """Kingma and Ba's optimiser, as in scikit-learn.
 
@@ -178,27 +183,41 @@ class Adam:
         self.learning_rate = learning_rate
         self.alpha = alpha
         self.n_steps = 0
-        self.first = np.zeros_like(network.parameters)
-        self.second = np.zeros_like(network.parameters)
+        self.first = np.zeros_like(network.parameters).ravel()
+        self.second = np.zeros_like(self.first)
 
     def step(self, network: Network, gradient: np.ndarray) -> None:
         """Take a step; `gradient` is used up."""
         if self.alpha:
             n = network.n_weights
-            gradient[..., :n] += gradient.dtype.type(self.alpha) * network.parameters[..., :n]
+            gradient[..., :n] += self.alpha * network.parameters[..., :n]
         self.n_steps += 1
-        rate = self.learning_rate * np.sqrt(1 - 0.999**self.n_steps) / (1 - 0.9**self.n_steps)
-        self.first *= 0.9
-        self.first += 0.1 * gradient
-        gradient *= gradient
-        gradient *= 0.001
-        self.second *= 0.999
-        self.second += gradient
-        np.sqrt(self.second, out=gradient)
-        gradient += 1e-8
-        np.divide(self.first, gradient, out=gradient)
-        gradient *= gradient.dtype.type(rate)
-        network.parameters -= gradient
+        rate = self.learning_rate * math.sqrt(1 - 0.999**self.n_steps) / (1 - 0.9**self.n_steps)
+        kept = network.parameters.ravel(), gradient.ravel(), self.first, self.second
+        for start in range(0, kept[0].size, _CACHED):
+            self._update(rate, *(flat[start : start + _CACHED] for flat in kept))
+
+    def _update(
+        self,
+        rate: float,
+        parameters: np.ndarray,
+        gradient: np.ndarray,
+        first: np.ndarray,
+        second: np.ndarray,
+    ) -> None:
+        """Update a part that stays in the cache from the first line to the last."""
+        scratch = gradient * 0.1
+        first *= 0.9
+        first += scratch
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 0.001
+        second *= 0.999
+        second += scratch
+        np.sqrt(second, out=scratch)
+        scratch += 1e-8
+        np.divide(first, scratch, out=scratch)
+        scratch *= rate
+        parameters -= scratch
 
 
 def softmax(logits: np.ndarray, arithmetic: Arithmetic = FAST) -> np.ndarray:

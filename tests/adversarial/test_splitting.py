@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skprivacy.adversarial._splitting import hold_out
+from skprivacy.adversarial._splitting import hold_out, hold_out_evenly
 
 
 def test_every_class_gives_its_part_and_keeps_a_row():
@@ -22,3 +22,14 @@ def test_only_candidates_are_split_and_at_random():
     for kept, held in splits:
         np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), rows)
     assert set(splits[0][1]) != set(splits[1][1])
+
+
+def test_even_parts_have_one_size_and_nearly_the_classes():
+    codes = np.repeat([0, 1, 2], [50, 30, 20])
+    for seed in range(5):
+        kept, held = hold_out_evenly(np.arange(100), codes, 0.2, np.random.default_rng(seed))
+        np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(100))
+        assert held.size == 20
+        assert np.abs(np.bincount(codes[held], minlength=3) - [10, 6, 4]).max() <= 1
+    assert hold_out_evenly(np.arange(3), codes, 0.1, np.random.default_rng(0))[1].size == 0
+    assert hold_out_evenly(np.arange(3), codes, 0.999, np.random.default_rng(0))[0].size == 1
