@@ -48,6 +48,8 @@ def shadow_predictions(
     inside: Any,
     *,
     X_population: Any = None,
+    X_reference: Any = None,
+    y_reference: Any = None,
     n_stacked: int = 16,
     random_state: Any = None,
 ) -> ShadowPredictions:
@@ -66,6 +68,10 @@ def shadow_predictions(
         Which rows each model is trained on.
     X_population : array-like of shape (n_population, n_features), default=None
         Further rows to be asked about.
+    X_reference : array-like of shape (n_reference, n_features), default=None
+        Reference rows of every model. None: `reference_fraction` of its own rows.
+    y_reference : array-like of shape (n_reference,), default=None
+        Their labels.
     n_stacked : int, default=16
         How many models are trained together; beyond some dozens, caches overflow.
     random_state : int, RandomState instance or None, default=None
@@ -121,6 +127,14 @@ def shadow_predictions(
     if X_population is not None:
         X_population = check_array(X_population, dtype=X.dtype)
     classes, codes = np.unique(y, return_inverse=True)
+    rows, reference = X, None
+    if X_reference is not None:
+        X_reference, y_reference = check_X_y(X_reference, y_reference, dtype=X.dtype)
+        if not np.isin(y_reference, classes).all():
+            raise ValueError("y_reference has labels that are not in y.")
+        rows = np.concatenate([X, X_reference])
+        codes = np.append(codes, np.searchsorted(classes, y_reference))
+        reference = np.arange(y.size, codes.size)
     random = check_random_state(random_state)
     probabilities = np.empty((len(inside), y.size, classes.size), dtype=X.dtype)
     population = (
@@ -135,7 +149,9 @@ def shadow_predictions(
         for start in range(0, alike.size, n_stacked):
             models = alike[start : start + n_stacked]
             seeds = random.randint(_LARGEST_SEED, size=4)
-            training, n_iter[models] = _trained(estimator, X, codes, inside[models], seeds)
+            training, n_iter[models] = _trained(
+                estimator, rows, codes, inside[models], reference, seeds
+            )
             probabilities[models] = _asked(training, X)
             if population is not None:
                 population[models] = _asked(training, X_population)
@@ -143,16 +159,21 @@ def shadow_predictions(
 
 
 def _trained(
-    estimator: Any, X: np.ndarray, codes: np.ndarray, inside: np.ndarray, seeds: Any
+    estimator: Any,
+    X: np.ndarray,
+    codes: np.ndarray,
+    inside: np.ndarray,
+    shared: np.ndarray | None,
+    seeds: Any,
 ) -> tuple[Training, np.ndarray]:
     """Return a stack of trained networks, and their numbers of epochs."""
     recipe = Recipe.of(estimator)
     *seeds, split = (int(seed) for seed in seeds)
     generator = np.random.default_rng(split)
     members = [np.flatnonzero(row) for row in inside]
-    reference: np.ndarray | None = None
+    reference = None if shared is None else np.tile(shared, (len(inside), 1))
     validation: np.ndarray | None = None
-    if recipe.adversarial:
+    if recipe.adversarial and reference is None:
         members, reference = _set_aside(members, codes, estimator.reference_fraction, generator)
     if estimator.early_stopping:
         members, validation = _set_aside(members, codes, estimator.validation_fraction, generator)

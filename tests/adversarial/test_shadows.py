@@ -59,6 +59,20 @@ def test_models_of_different_sizes_and_small_stacks():
     assert len({p.tobytes() for p in shadows.probabilities}) == 6
 
 
+def test_reference_rows_may_be_given():
+    Z, labels = load_digits(return_X_y=True)
+    given = {"X_reference": Z[800:1200] / 16, "y_reference": labels[800:1200]}
+    options = {"random_state": 0, **given}
+    idle, plain, heeded = (
+        shadow_predictions(model(max_iter=8, **parameters), X, Y, HALVES[:2], **options)
+        for parameters in ({"adversary_weight": 0.0}, {"regularizer": None}, {})
+    )
+    np.testing.assert_allclose(idle.probabilities, plain.probabilities, rtol=1e-2, atol=1e-3)
+    assert not np.allclose(heeded.probabilities, plain.probabilities, rtol=1e-2, atol=1e-3)
+    with pytest.raises(ValueError, match="not in y"):
+        shadow_predictions(model(), X, Y, HALVES, X_reference=X, y_reference=Y + 1)
+
+
 def test_what_can_not_be_stacked_is_refused():
     with pytest.raises(TypeError, match="trains copies"):
         shadow_predictions(object(), X, Y, HALVES)
