@@ -22,6 +22,7 @@ from ._students import (
     StudentClassifier,
     aligned,
     check_inner,
+    check_soft,
     fit_student,
     has_budget,
     missing_is_allowed,
@@ -37,9 +38,9 @@ class DistilledClassifier(StudentClassifier, BaseEstimator):
     ----------
     private_teacher : private classifier, default=None
         Any `DP*` classifier, or another with its contract. None: `DPLogisticRegression`.
-    student : classifier, default=None
-        What learns from the labels and answers predictions. None: a logistic regression on
-        standardised columns.
+    student : classifier or regressor, default=None
+        What learns from the labels and answers predictions; a regressor needs soft ones.
+        None: a logistic regression on standardised columns.
     epsilon : float, default=None
         Privacy budget of a fit, set on the teacher. None: the teacher's own.
     delta : float, default=None
@@ -59,7 +60,7 @@ class DistilledClassifier(StudentClassifier, BaseEstimator):
     ----------
     classes_ : array of shape (n_classes,)
         Class labels.
-    student_ : classifier
+    student_ : classifier or regressor
         The fitted student.
     n_features_in_ : int
         Number of columns seen by `fit`.
@@ -208,6 +209,7 @@ default=None
         self._validate_params()
         teacher, student = self._teacher(), self._student()
         check_inner(self, "student", student)
+        check_soft(self, student, soft_labels=self.soft_labels)
         declared = declared_bounds(X)
         bounds = declared if self.bounds is None else self.bounds
         allow_nan = self._missing_is_allowed()

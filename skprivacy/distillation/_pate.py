@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.base import is_regressor
 from sklearn.tree import DecisionTreeClassifier
 
 from .._sklearn import HasMethods, Interval, StrOptions
@@ -27,6 +28,7 @@ from ._soft import fit_soft_student
 from ._students import (
     StudentClassifier,
     check_inner,
+    check_soft,
     fit_student,
     missing_is_allowed,
     public_seeds,
@@ -60,9 +62,9 @@ class PATEClassifier(StudentClassifier, DPEstimator):
     estimator : classifier, default=None
         What a teacher is: a classifier or a pipeline, without privacy of its own. None:
         a decision tree of depth 6.
-    student : classifier, default=None
-        What learns from the released labels and answers predictions. None: a logistic
-        regression on standardised columns.
+    student : classifier or regressor, default=None
+        What learns from the released labels and answers predictions; a regressor learns
+        their probabilities. None: a logistic regression on standardised columns.
     epsilon : float, default=1.0
         Privacy budget of a fit; smaller is more private.
     delta : float, default=1e-6
@@ -108,7 +110,7 @@ class PATEClassifier(StudentClassifier, DPEstimator):
     ----------
     classes_ : array of shape (n_classes,)
         Class labels.
-    student_ : classifier
+    student_ : classifier or regressor
         The fitted student.
     n_teachers_ : int
         Number of teachers.
@@ -144,9 +146,9 @@ class PATEClassifier(StudentClassifier, DPEstimator):
     A teacher without rows doesn't vote, one with rows of one class votes for it, and so does
     a teacher whose fit fails not vote at all, as its error would tell of its rows. To find
     errors that are the user's, teacher and student are first tried on public rows with
-    made-up labels, before anything is charged. Warnings of teachers are silenced. A predicted
-    label that is none of the classes is no vote. Every `random_state` inside the teacher
-    is overwritten, with a seed for each teacher.
+    made-up labels, before anything is charged. Teachers' warnings and progress are
+    silenced. A predicted label that is none of the classes is no vote. Every `random_state`
+    inside the teacher is overwritten, with a seed for each teacher.
 
     Under add-remove adjacency PATE did not beat `DPLogisticRegression` on Adult or digits.
     It is for base models that have no private version, and where replace-one protection is
@@ -297,7 +299,13 @@ default=None
     ) -> tuple[Any, Any, Any]:
         teacher, student = self._teacher(), self._student()
         check_inner(self, "estimator", teacher)
+        if is_regressor(teacher):
+            raise ValueError(
+                "The 'estimator' parameter of PATEClassifier must be a classifier. Got "
+                f"{teacher!r} instead."
+            )
         check_inner(self, "student", student)
+        check_soft(self, student, soft_labels=self.soft_labels)
         bounds = X.bounds if self.bounds is None else self.bounds
         allow_nan = self._missing_is_allowed()
         task = checked_task(self, X, bounds, allow_nan=allow_nan, reset=reset)

@@ -39,6 +39,16 @@ def seeded(estimator: Any, seed: int) -> Any:
     return copied
 
 
+def quiet(estimator: Any) -> Any:
+    """Return an estimator that was told to print nothing: progress would speak of its rows."""
+    names = [
+        name
+        for name, value in estimator.get_params(deep=True).items()
+        if name.rpartition("__")[2] == "verbose" and value
+    ]
+    return estimator.set_params(**dict.fromkeys(names, False)) if names else estimator
+
+
 def public_seeds(random_state: Any, n_seeds: int) -> list[int]:
     """Return seeds for what is public, unlike all that the same random state seeds elsewhere."""
     word = random_source(random_state).words(1)[0]
@@ -73,6 +83,15 @@ def check_inner(owner: Any, parameter: str, estimator: Any) -> None:
         raise ValueError(
             f"The {parameter!r} parameter of {name} has a cache ({', '.join(caches)}), which "
             "would keep private rows and is shared between teachers. Set it to None."
+        )
+
+
+def check_soft(owner: Any, student: Any, *, soft_labels: bool) -> None:
+    """Refuse a regressor as a student of hard labels."""
+    if is_regressor(student) and not soft_labels:
+        raise ValueError(
+            f"The 'student' parameter of {type(owner).__name__} is a regressor, which learns from "
+            "probabilities alone. Set soft_labels=True or give a classifier."
         )
 
 
@@ -111,9 +130,11 @@ def rehearse(parameter: str, estimator: Any, task: Task, classes: np.ndarray) ->
     everything has been paid for.
     """
     rows, labels = task.rehearsal(classes)
+    if is_regressor(estimator):  # one that learns from probabilities
+        labels = (labels[:, np.newaxis] == classes).astype(np.float64)
     try:
         with silence():
-            seeded(estimator, 0).fit(rows, labels).predict(rows)
+            quiet(seeded(estimator, 0)).fit(rows, labels).predict(rows)
     except Exception as error:
         error.add_note(
             f"Raised when the {parameter!r} parameter was tried on public rows with made-up "

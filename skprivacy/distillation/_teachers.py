@@ -12,7 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from ._public import take
-from ._students import seeded, silence
+from ._students import quiet, seeded, silence
 
 NO_VOTE = -1
 
@@ -111,7 +111,7 @@ def _fit_and_vote(
     if found.size == 1:
         return np.full(n_queries, np.searchsorted(classes, found[0])), None
     try:
-        teacher = seeded(estimator, seed).fit(rows, labels)
+        teacher = quiet(seeded(estimator, seed)).fit(rows, labels)
         codes = class_codes(teacher.predict(queries), classes, n_queries)
     except Exception:  # noqa: BLE001 - the error would tell of private rows: no vote instead
         return np.full(n_queries, NO_VOTE), None

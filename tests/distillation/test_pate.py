@@ -13,7 +13,11 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -128,6 +132,17 @@ def test_without_delta_there_is_no_price():
         PATEClassifier(delta=0).plan()
 
 
+def test_an_accountant_previews_and_allocates_it(problem):
+    X, y, pool, _ = problem
+    accountant = PrivacyAccountant(epsilon=2.0, delta=1e-6)
+    assert accountant.preview(pate(epsilon=1.5)).epsilon == pytest.approx(1.5)
+    model = accountant.allocate(pate())
+    model.fit(X, y, X_public=pool)
+    assert accountant.spent.epsilon == pytest.approx(2.0, rel=1e-3)
+    with pytest.raises(BudgetExceededError):
+        model.fit(X, y, X_public=pool)
+
+
 # Who sees what
 
 
@@ -239,6 +254,14 @@ def test_a_teacher_that_fails_does_not_vote_and_tells_nothing(problem, seen):
 
     (release,) = record(lambda: pate(Fails(), Stub()).fit(X, y, X_public=pool)).releases
     assert release.total.sum() == 0
+
+
+def test_teachers_print_nothing(problem, capfd):
+    X, y, pool, _ = problem
+    teacher = make_pipeline(StandardScaler(), SGDClassifier(verbose=1, max_iter=5), verbose=True)
+    pate(teacher).fit(X, y, X_public=pool)
+    assert capfd.readouterr() == ("", "")
+    assert teacher[-1].verbose == 1
 
 
 def test_wrong_teachers_and_students_are_found_on_public_rows_before_the_charge(problem):
@@ -437,6 +460,27 @@ def test_soft_labels_are_the_noisy_counts_over_their_noise(problem, seen):
     odds = (release.output[:, 1] - release.output[:, 0]) / release.scale
     weights = np.stack([1 / (1 + np.exp(odds)), 1 / (1 + np.exp(-odds))], axis=1)
     assert soft.student_[-1].weights_ == pytest.approx(weights.ravel())
+
+
+def test_regressors_learn_probabilities_and_are_no_teachers(problem):
+    X, y, pool, labels = problem
+    text, trees = np.where(y == 1, "yes", "no"), RandomForestRegressor(10, max_depth=4)
+    model = pate(student=trees, epsilon=8.0, n_teachers=20).fit(X, text, X_public=pool)
+    assert (model.predict(pool) == np.where(labels == 1, "yes", "no")).mean() > 0.8
+    assert model.predict_proba(pool).sum(axis=1) == pytest.approx(1)
+    with pytest.raises(ValueError, match="learns from probabilities alone"):
+        pate(student=trees, soft_labels=False).fit(X, y, X_public=pool)
+    with pytest.raises(ValueError, match="must be a classifier"):
+        pate(trees).fit(X, y, X_public=pool)
+
+
+def test_polars_frames(problem):
+    polars = pytest.importorskip("polars")
+    X, y, pool, labels = problem
+    X, pool = (polars.DataFrame(rows, schema=list("abcd")) for rows in (X, pool))
+    model = pate(epsilon=8.0, n_teachers=20).fit(X, y, X_public=PublicData(pool))
+    assert model.score(pool, labels) > 0.85
+    assert model.feature_names_in_.tolist() == list("abcd")
 
 
 # Audits. Teachers vote for class 1 if they have seen a row of it. One row has.
