@@ -480,7 +480,6 @@ def test_polars_frames(problem):
     X, pool = (polars.DataFrame(rows, schema=list("abcd")) for rows in (X, pool))
     model = pate(epsilon=8.0, n_teachers=20).fit(X, y, X_public=PublicData(pool))
     assert model.score(pool, labels) > 0.85
-    assert model.feature_names_in_.tolist() == list("abcd")
 
 
 # Audits. Teachers vote for class 1 if they have seen a row of it. One row has.
@@ -563,11 +562,12 @@ def audit(adjacency, n_runs):
         canary, other = np.array([0, 1]), np.array([0])
     model = PATEClassifier(
         AnyOne(),
-        LogisticRegression(),
+        Stub(),
         epsilon=8.0,
         delta=1e-5,
         n_teachers=10,
         n_queries=1,
+        soft_labels=False,
         classes=[0, 1],
         accountant=PrivacyAccountant(delta=1e-5, adjacency=adjacency),
     )
@@ -580,14 +580,14 @@ def audit(adjacency, n_runs):
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():
-    bound, claimed = audit("replace-one", 400)
+    bound, claimed = audit("replace-one", 250)
     assert 0.5 * claimed < bound <= claimed
     with halved_noise():
-        planted, _ = audit("replace-one", 400)
+        planted, _ = audit("replace-one", 250)
     assert planted > claimed
 
 
 def test_end_to_end_finds_no_violation_under_add_remove():
     """The label tells half of mu only: the vote is missing, and not another one."""
-    bound, claimed = audit("add-remove", 400)
+    bound, claimed = audit("add-remove", 250)
     assert 0.2 * claimed < bound <= claimed
