@@ -590,4 +590,4 @@ def test_end_to_end_finds_no_violation_and_finds_halved_noise():
 def test_end_to_end_finds_no_violation_under_add_remove():
     """The label tells half of mu only: the vote is missing, and not another one."""
     bound, claimed = audit("add-remove", 250)
-    assert 0.2 * claimed < bound <= claimed
+    assert 0.05 * claimed < bound <= claimed
