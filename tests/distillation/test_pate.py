@@ -1,90 +1,29 @@
-"""PATE: what teachers see, who votes, what the student gets, and audits of the whole fit."""
+"""PATE: what teachers see, who votes, what the student gets."""
 
 import math
 import pickle
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
-from auditing import halved_noise, mu_lower_bound, record, replay, transcript_mu_squared
+from auditing import record
 from joblib import parallel_config
-from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.compose import make_column_transformer
-from sklearn.datasets import make_classification
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.preprocessing import StandardScaler
+from teaching import Stub, pate
 
 from skprivacy import BudgetExceededError, PrivacyAccountant, PrivacyWarning
 from skprivacy.accounting import gdp_mu
-from skprivacy.distillation import PATEClassifier, PublicData
+from skprivacy.distillation import PATEClassifier
 from skprivacy.distillation._pate import usual_queries, usual_teachers
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.plan import Facts
-from skprivacy.preprocessing import DPMinMaxScaler
 
 by_adjacency = pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
-
-
-class Stub(ClassifierMixin, BaseEstimator):
-    """A classifier that tells what it saw: a list of (method, rows, labels, seed)."""
-
-    seen = None
-
-    def __init__(self, random_state=None, answer=None, fails=False):
-        self.random_state = random_state
-        self.answer = answer
-        self.fails = fails
-
-    def fit(self, X, y, sample_weight=None):
-        self._tell("fit", X, y)
-        if self.fails and Stub.seen is not None:
-            raise ValueError(f"the value is {X[0, 0]}")
-        self.classes_, counts = np.unique(y, return_counts=True)
-        self.most_ = self.classes_[counts.argmax()]
-        self.weights_ = sample_weight
-        return self
-
-    def predict(self, X):
-        self._tell("predict", X, None)
-        return np.full(len(X), self.most_ if self.answer is None else self.answer)
-
-    def _tell(self, method, X, y):
-        if Stub.seen is not None:
-            Stub.seen.append((method, np.array(X), y, self.random_state))
-
-
-@pytest.fixture
-def seen(monkeypatch):
-    """Everything that stubs are shown, rehearsals included."""
-    found = []
-    monkeypatch.setattr(Stub, "seen", found)
-    return found
-
-
-@pytest.fixture(scope="module")
-def problem():
-    X, y = make_classification(900, 4, n_redundant=0, class_sep=1.5, random_state=0)
-    return X[:600], y[:600], X[600:], y[600:]
-
-
-def pate(estimator=None, student=None, **parameters):
-    parameters = {"random_state": 0, "n_teachers": 10, **parameters}
-    return PATEClassifier(
-        DecisionTreeClassifier(max_depth=3) if estimator is None else estimator,
-        LogisticRegression() if student is None else student,
-        **parameters,
-    )
 
 
 # The price
@@ -290,94 +229,6 @@ def test_private_and_caching_teachers_are_refused(problem, tmp_path):
         pate(cached).fit(X, y, X_public=pool)
 
 
-# Public rows
-
-
-def test_there_have_to_be_public_rows_or_bounds(problem):
-    X, y, pool, _ = problem
-    with pytest.raises(ValueError, match="needs public rows to label: pass X_public"):
-        pate().fit(X, y)
-    with pytest.raises(ValueError, match="X_public is X itself"):
-        pate().fit(X, y, X_public=X)
-    with pytest.raises(ValueError, match="at most the number of public rows, 300"):
-        pate(n_queries=301).fit(X, y, X_public=pool)
-    with pytest.raises(ValueError, match="features"):
-        pate().fit(X, y, X_public=pool[:, :2])
-
-
-def test_synthetic_queries_lie_inside_the_bounds(problem, seen):
-    X, y, _, _ = problem
-    low, high = np.array([-1.0, -2, 0, 5]), np.array([1.0, -1, 3, 6])
-    pate(Stub(), Stub(), bounds=(low, high), n_queries=2500).fit(X, y)
-    (queries,) = {
-        rows.tobytes(): rows for m, rows, _, _ in seen if m == "predict" and len(rows) == 2500
-    }.values()
-    assert ((queries >= low) & (queries <= high)).all()
-    assert np.abs(queries.mean(axis=0) - (low + high) / 2).max() < 0.1
-
-
-def test_bounds_of_a_private_scaler_are_public(problem):
-    X, y, _, _ = problem
-    model = make_pipeline(DPMinMaxScaler(bounds=(-5, 5)), pate(epsilon=8.0, n_teachers=20))
-    assert model.fit(X, y).score(X, y) > 0.6
-
-
-def test_cross_validation_cuts_an_array_and_leaves_public_data_whole(problem, seen):
-    """The trap: a bare pool with as many rows as X arrives in part."""
-    X, y, pool, _ = problem
-    X, y, pool = X[:40], y[:40], pool[:40]
-
-    def asked(public):
-        seen.clear()
-        model = pate(Stub(), Stub(), n_queries=20)
-        with config_context(enable_metadata_routing=True):
-            model.set_fit_request(X_public=True)
-            cross_val_score(model, X, y, cv=2, params={"X_public": public}, error_score="raise")
-        rows = [rows for method, rows, _, _ in seen if method == "fit" and len(rows) == 200]
-        return len({row.tobytes() for row in np.concatenate(rows[:2])})
-
-    assert asked(PublicData(pool)) == 40
-    assert asked(pool) == 20
-
-
-def test_public_data_has_no_length():
-    wrapped = PublicData(np.zeros((7, 2)))
-    assert not any(hasattr(wrapped, name) for name in ("__len__", "shape", "__array__"))
-    assert repr(wrapped) == "PublicData(7 rows)"
-    assert wrapped.rows.shape == (7, 2)
-
-
-def test_pipelines_of_mixed_data_frames():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"size": rng.normal(size=800), "colour": rng.choice(["red", "green", "blue"], size=800)}
-    )
-    y = np.where((frame["colour"] == "red") | (frame["size"] > 1), "yes", "no")
-    encode = make_column_transformer(
-        (StandardScaler(), ["size"]), (OneHotEncoder(handle_unknown="ignore"), ["colour"])
-    )
-    model = pate(
-        make_pipeline(encode, LogisticRegression()),
-        make_pipeline(clone(encode), DecisionTreeClassifier(max_depth=3)),
-        epsilon=20.0,
-    )
-    model.fit(frame[:500], y[:500], X_public=PublicData(frame[500:]))
-    assert model.score(frame, y) > 0.9
-    assert model.feature_names_in_.tolist() == ["size", "colour"]
-    with pytest.raises(ValueError, match="for numeric columns alone"):
-        pate(bounds=(-1, 1)).fit(frame, y)
-
-
-def test_missing_values_where_all_take_them(problem):
-    X, y, pool, _ = problem
-    holes = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
-    boosted = HistGradientBoostingClassifier(max_iter=5)
-    model = pate(boosted, boosted, epsilon=8.0).fit(holes, y, X_public=pool)
-    assert model.predict(holes).shape == y.shape
-    with pytest.raises(ValueError, match="NaN"):
-        pate(boosted, LogisticRegression()).fit(holes, y, X_public=pool)
-
-
 # The automatic numbers
 
 
@@ -472,122 +323,3 @@ def test_regressors_learn_probabilities_and_are_no_teachers(problem):
         pate(student=trees, soft_labels=False).fit(X, y, X_public=pool)
     with pytest.raises(ValueError, match="must be a classifier"):
         pate(trees).fit(X, y, X_public=pool)
-
-
-def test_polars_frames(problem):
-    polars = pytest.importorskip("polars")
-    X, y, pool, labels = problem
-    X, pool = (polars.DataFrame(rows, schema=list("abcd")) for rows in (X, pool))
-    model = pate(epsilon=8.0, n_teachers=20).fit(X, y, X_public=PublicData(pool))
-    assert model.score(pool, labels) > 0.85
-
-
-# Audits. Teachers vote for class 1 if they have seen a row of it. One row has.
-
-
-def neighbours(adjacency):
-    X, y = np.arange(82.0).reshape(41, 2), np.zeros(41, dtype=int)
-    y[-1] = 1
-    if adjacency == "add-remove":
-        return (X, y), (X[:-1], y[:-1])
-    return (X, y), (X, np.zeros_like(y))
-
-
-class AnyOne(Stub):
-    def fit(self, X, y):
-        self.classes_ = np.unique(y)
-        self.most_ = y.max()
-        return self
-
-
-def audited(adjacency, seed=0, **parameters):
-    return pate(
-        AnyOne(),
-        Stub(),
-        classes=[0, 1],
-        random_state=seed,
-        delta=1e-5,
-        accountant=PrivacyAccountant(adjacency=adjacency),
-        **parameters,
-    )
-
-
-def transcripts(adjacency, **parameters):
-    pool = np.zeros((60, 2))
-
-    def run(rows):
-        return lambda: audited(adjacency, **parameters).fit(*rows, X_public=pool)
-
-    one, other = neighbours(adjacency)
-    first = record(run(one))
-    return first, replay(run(other), first)
-
-
-@by_adjacency
-@pytest.mark.parametrize("confident", [False, True])
-def test_transcript_uses_its_price_up_and_no_more(adjacency, confident):
-    parameters = {"confident": confident, "threshold": 0.0} if confident else {}
-    first, second = transcripts(adjacency, **parameters)
-    price = first.result.privacy_.mu**2
-    share = float(transcript_mu_squared(first, second)) / price
-    assert 0.95 <= share <= 1
-    with halved_noise():
-        assert transcript_mu_squared(*transcripts(adjacency, **parameters)) > 3.8 * price
-
-
-@by_adjacency
-def test_a_teacher_that_stops_voting_costs_less(adjacency):
-    """A removed row that was alone with its teacher takes a vote away and brings none."""
-    X, y, pool = np.zeros((3, 2)), np.array([0, 0, 1]), np.zeros((30, 2))
-    other = (X[:-1], y[:-1]) if adjacency == "add-remove" else (X, [0, 0, 0])
-    shares = set()
-    for seed in range(6):
-        first = record(lambda seed=seed: audited(adjacency, seed).fit(X, y, X_public=pool))
-        second = replay(
-            lambda seed=seed: audited(adjacency, seed).fit(*other, X_public=pool), first
-        )
-        price = first.result.privacy_.mu**2
-        shares.add(round(float(transcript_mu_squared(first, second)) / price, 6))
-    assert shares == ({0.5, 1.0} if adjacency == "add-remove" else {1.0})
-
-
-def audit(adjacency, n_runs):
-    """Lower bound on mu from a single released label of constant teachers, end to end.
-
-    One teacher votes for class 1, because of a row that is replaced by one of class 0; or
-    removed, beside a row that keeps the votes nearly even.
-    """
-    canary, other = np.array([1]), np.array([0])
-    if adjacency == "add-remove":
-        canary, other = np.array([0, 1]), np.array([0])
-    model = PATEClassifier(
-        AnyOne(),
-        Stub(),
-        epsilon=8.0,
-        delta=1e-5,
-        n_teachers=10,
-        n_queries=1,
-        soft_labels=False,
-        classes=[0, 1],
-        accountant=PrivacyAccountant(delta=1e-5, adjacency=adjacency),
-    )
-
-    def scores(y):
-        X, pool = np.zeros((y.size, 1)), np.zeros((1, 1))
-        return [model.fit(X, y, X_public=pool).predict(pool)[0] for _ in range(n_runs)]
-
-    return mu_lower_bound(scores(canary), scores(other), threshold=0.5), model.privacy_.mu
-
-
-def test_end_to_end_finds_no_violation_and_finds_halved_noise():
-    bound, claimed = audit("replace-one", 250)
-    assert 0.5 * claimed < bound <= claimed
-    with halved_noise():
-        planted, _ = audit("replace-one", 250)
-    assert planted > claimed
-
-
-def test_end_to_end_finds_no_violation_under_add_remove():
-    """The label tells half of mu only: the vote is missing, and not another one."""
-    bound, claimed = audit("add-remove", 250)
-    assert 0.05 * claimed < bound <= claimed
