@@ -177,43 +177,42 @@ def defences(data: Data) -> Iterator[tuple[str, Any, bool]]:
 def variants(data: Data) -> Iterator[tuple[str, Any, bool]]:
     """Yield further settings, in search of one that beats early stopping."""
     adversarial = {"regularizer": "adversarial"}
-    epochs = (10, 15, 25, 40)
-    for n in epochs:
-        yield f"L2 .01, {n} epochs", network(data, alpha=0.01, max_iter=n), False
-    for n in epochs:
-        yield f"L2 .03, {n} epochs", network(data, alpha=0.03, max_iter=n), False
-    for n in (15, 25, 40):
-        made = network(data, **adversarial, warmup_epochs=2, max_iter=n, alpha=0.01)
-        yield f"adversarial, L2 .01, {n} epochs, own reference", made, False
-    for n in (25, 40):
-        made = network(data, **adversarial, adversary_steps=5, warmup_epochs=2, max_iter=n)
-        yield f"adversarial, 5 steps, {n} epochs, own reference", made, False
-        made = network(data, regularizer="relaxloss", alpha=0.01, max_iter=n)
-        yield f"RelaxLoss, L2 .01, {n} epochs", made, False
-    for units in (8, 16):
-        yield f"{units} hidden units", network(data, hidden_layer_sizes=(units,)), False
-    for size in (8, 128):
-        yield f"batches of {size}", network(data, batch_size=size), False
-    yield (
-        "RelaxLoss, target .5 log K",
-        network(
-            data, regularizer="relaxloss", relax_target=0.5 * np.log(len(np.unique(data.pool[1])))
-        ),
-        False,
-    )
+    log_classes = float(np.log(len(np.unique(data.pool[1]))))
+    half = data.max_iter // 2
+    for alpha in (0.01, 0.03):
+        for n in (10, 15, 25, 40):
+            yield f"L2 {alpha}, {n} epochs", network(data, alpha=alpha, max_iter=n), False
+    for part in (0.1, 0.2, 0.35):
+        for n in (half // 2, half):
+            made = network(
+                data, regularizer="relaxloss", relax_target=part * log_classes, max_iter=n
+            )
+            yield f"RelaxLoss, target {part} log K, {n} epochs", made, False
+    made = network(data, regularizer="relaxloss", alpha=0.01, max_iter=half)
+    yield f"RelaxLoss, L2 .01, {half} epochs", made, False
+    for part in (0.1, 0.2):
+        made = network(data, **adversarial, reference_fraction=part, max_iter=half, alpha=0.003)
+        yield f"adversarial, L2 .003, {half} epochs, own {part}", made, False
+    made = network(data, **adversarial, adversary_steps=5, warmup_epochs=2, max_iter=40)
+    yield "adversarial, 5 steps, 40 epochs, own reference", made, False
+    yield "16 hidden units", network(data, hidden_layer_sizes=(16,)), False
+    yield "batches of 128", network(data, batch_size=128), False
 
 
-def distillation(data: Data, inside: np.ndarray) -> dict[str, Any]:
-    """Return accuracy and worst attack of distillation on the reference rows' columns alone."""
+def distillation(data: Data, inside: np.ndarray, n_epochs: int) -> dict[str, Any]:
+    """Return accuracy and worst attack of distillation on the reference rows' columns alone.
+
+    The teacher is trained for `n_epochs`, the student for as many as any other network.
+    """
     from skprivacy.distillation import MembershipDistiller, PublicData
 
     X, y = data.pool
     classes = np.unique(y)
-    student = MLPRegressor(
-        (64,), batch_size=data.batch_size, max_iter=data.max_iter, n_iter_no_change=data.max_iter
+    options = {"batch_size": data.batch_size, "alpha": 0.0, "n_iter_no_change": 1000}
+    distiller = MembershipDistiller(
+        MLPClassifier((64,), max_iter=n_epochs, **options),
+        MLPRegressor(hidden_layer_sizes=(64,), max_iter=data.max_iter, **options),
     )
-    teacher = network(data, early_stopping=True, alpha=0.01)
-    distiller = MembershipDistiller(teacher, student)
     start = time.process_time()
     on_pool, on_test = [], []
     for seed, rows in enumerate(inside):
@@ -270,7 +269,8 @@ def run(data: Data, n_models: int, options: argparse.Namespace) -> list[dict[str
     for label, model, reference in listed:
         report(label, measure(data, model, inside, reference=reference))
     if options.distillation:
-        report("distillation, teacher stopped early", distillation(data, inside))
+        for n in (25, data.max_iter):
+            report(f"distillation, teacher of {n} epochs", distillation(data, inside, n))
     return rows
 
 
