@@ -39,11 +39,13 @@ __all__ = [
 _HOME = {"PrivacyAccountant": "ledger", "PrivacyLoss": "accounting"}
 _SUBMODULES = (
     "accounting",
+    "adversarial",
     "attacks",
     "base",
     "benchmarking",
     "bounding",
     "datasets",
+    "distillation",
     "inspection",
     "interop",
     "ledger",

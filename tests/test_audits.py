@@ -19,9 +19,11 @@ from sklearn.base import clone
 import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.accounting import gdp_epsilon
+from skprivacy.adversarial import AdversariallyRegularizedClassifier
 from skprivacy.attacks import audit_epsilon, audit_transcript
 from skprivacy.base import DPEstimator
 from skprivacy.bounding import MAGNITUDE, _evidence, _magnitude_weights
+from skprivacy.distillation import DistilledClassifier, MembershipDistiller, PATEClassifier
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 
@@ -230,6 +232,18 @@ def public_estimators():
     }
 
 
+# Votes and samples of gradients have audits of their own, in tests/distillation and
+# tests/adversarial; a distilled classifier is its private teacher's, and soft labels of an
+# unprotected teacher claim nothing.
+ELSEWHERE = {
+    AdversariallyRegularizedClassifier,
+    DistilledClassifier,
+    MembershipDistiller,
+    PATEClassifier,
+}
+
+
 def test_every_estimator_of_the_package_is_audited():
-    assert public_estimators() == {type(case.estimator) for case in outputs().values()}
-    assert public_estimators() == {type(estimator) for estimator, _, _ in TRANSCRIPTS}
+    expected = public_estimators() - ELSEWHERE
+    assert expected == {type(case.estimator) for case in outputs().values()}
+    assert expected == {type(estimator) for estimator, _, _ in TRANSCRIPTS}

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,13 +22,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skprivacy import BudgetExceededError, LedgerError, PrivacyAccountant, ReleaseError
 from skprivacy.accounting import ADJACENCIES, PrivacyLoss, gdp_mu
-from skprivacy.base import DPEstimator, Release, calibrate
+from skprivacy.base import UNPROTECTED, DPEstimator, Release, calibrate
 from skprivacy.mechanisms import (
     GaussianHistogram,
     GaussianSum,
     LaplaceHistogram,
     LaplaceSum,
     PermuteAndFlip,
+    SubsampledGradients,
     random_source,
 )
 from skprivacy.plan import Facts, Plan
@@ -455,6 +457,79 @@ def test_a_pure_budget_fits_under_a_pure_ceiling():
         Sum(epsilon=0.01, accountant=PrivacyAccountant(epsilon=1.0, delta=0)).fit(X)
 
 
+def test_what_needs_a_delta_of_its_own_gets_a_hundredth():
+    steps = [
+        SubsampledGradients(name=name, sampling_rate=0.1, n_steps=20, share=share)
+        for name, share in (("a", 3.0), ("b", 1.0))
+    ]
+    mechanisms = calibrate([*steps, GaussianSum(name="sum")], 2.0, 1e-5, "add-remove")
+    loss = PrivacyLoss.compose(mechanism.loss("add-remove") for mechanism in mechanisms)
+    assert loss.delta == pytest.approx(1e-7)
+    assert loss.mu == pytest.approx(gdp_mu(2.0, 0.99e-5), rel=1e-8)
+    assert 2.0 * (1 - 1e-6) <= loss.to_epsilon(1e-5) <= 2.0
+    assert mechanisms[0].budget == pytest.approx(math.sqrt(3) * mechanisms[1].budget)
+    accountant = PrivacyAccountant(epsilon=2.0, delta=1e-5)
+    accountant.spend(Plan(mechanisms=mechanisms, adjacency="add-remove", source="test"))
+    with pytest.raises(ValueError, match="no pure epsilon"):
+        calibrate(steps, 2.0, 0.0, "add-remove")
+
+
+# Without a guarantee
+
+
+class Open(Sum):
+    """Has no private mode."""
+
+    _parameter_constraints: ClassVar = {**Sum._parameter_constraints, "epsilon": [None]}
+    _has_private_mode = False
+
+    def __init__(self, epsilon=None, delta=1e-6, accountant=None, random_state=None):
+        super().__init__(epsilon, delta, accountant, random_state)
+
+    def _fit(self, X, y, sample_weight, release):
+        self.sum_ = release.reveal(UNPROTECTED, X.sum(axis=0))
+
+
+def test_without_a_guarantee_the_price_is_infinite_everywhere():
+    accountant = PrivacyAccountant()
+    model = Open(accountant=accountant, random_state=0)
+    assert model.plan().loss == PrivacyLoss.none()
+    preview = accountant.preview(model)
+    assert preview.epsilon == math.inf
+    assert preview.fits_in_ceiling
+    model.fit(X)
+    np.testing.assert_allclose(model.sum_, X.sum(axis=0))
+    assert model.privacy_.epsilon == accountant.spent.epsilon == math.inf
+    assert not model.privacy_.reproducible
+    assert "Guarantee: none" in str(model.privacy_)
+    Sum(accountant=accountant).fit(X)
+    assert accountant.spent.epsilon == math.inf
+    assert '"inf"' in accountant.to_json()
+    accountant.verify()
+
+
+def test_a_ceiling_refuses_what_has_no_guarantee_before_the_rows():
+    accountant = PrivacyAccountant(epsilon=100.0)
+    model = Open(accountant=accountant)
+    assert not accountant.preview(model).fits_in_ceiling
+    with pytest.raises(BudgetExceededError, match=r"epsilon=, if.*PrivacyAccountant\(epsilon=inf"):
+        model.fit(X)
+    assert not hasattr(model, "sum_")
+    assert len(accountant.entries) == 0
+    Sum(accountant=accountant).fit(X)  # and the ledger goes on
+
+
+def test_no_budget_can_be_shared_out_to_what_has_no_private_mode():
+    accountant = PrivacyAccountant(epsilon=1.0)
+    with pytest.raises(ValueError, match="no private mode"):
+        accountant.allocate(make_pipeline(DPStandardScaler(), Open()))
+
+
+def test_an_epsilon_without_a_private_mode_is_a_wrong_parameter():
+    with pytest.raises(ValueError, match="'epsilon' parameter of Open must be None"):
+        Open(epsilon=1.0).fit(X)
+
+
 # Releases
 
 
@@ -473,7 +548,7 @@ def test_a_release_is_drawn_once():
 
 def test_a_release_has_to_be_declared():
     release = release_of(GaussianSum(name="sum"))
-    for ask in (release.sum, release.select, release.solve, release.mechanism):
+    for ask in (release.sum, release.select, release.solve, release.vote, release.mechanism):
         with pytest.raises(ReleaseError, match="'total' is not declared"):
             ask("total", *(() if ask == release.mechanism else (X,)))
     assert release.sum("sum", X).shape == (3,)
@@ -487,6 +562,26 @@ def test_a_release_is_asked_for_by_its_kind():
         release.sum("best", X)
     # A question that was refused before it looked at the rows costs nothing.
     assert release.select("best", np.eye(3)[np.zeros(80, int)]) in {0, 1, 2}
+    release.sum("sum", X)
+
+
+def test_a_release_of_several_draws_is_drawn_so_often():
+    release = release_of(SubsampledGradients(name="steps", sampling_rate=0.5, n_steps=2))
+    options = {"n_rows": 80, "shapes": [(1, 3)]}
+    for _ in range(2):
+        release.step("steps", lambda rows: [(np.ones((rows.size, 1)), X[rows])], **options)
+    with pytest.raises(ReleaseError, match="drawn 2 times, which is all"):
+        release.step("steps", lambda rows: [], **options)
+
+
+def test_coins_are_secret_independent_and_no_release():
+    release = release_of(GaussianSum(name="sum"))
+    coins = release.coins(100_000, 0.3)
+    assert coins.mean() == pytest.approx(0.3, abs=0.01)
+    assert (coins[1:] & coins[:-1]).mean() == pytest.approx(0.09, abs=0.01)
+    assert not np.array_equal(release.coins(100, 0.5), release.coins(100, 0.5))
+    assert release.coins(100, 1.0).all()
+    assert not release.coins(100, 0.0).any()
     release.sum("sum", X)
 
 

@@ -14,7 +14,15 @@ OPTIONAL = {"ES01", "EX01", "SA01"}
 
 # Asked of what most users call; elsewhere one line may say all that a section would.
 SECTIONS = {"PR01", "PR04", "PR07", "PR08", "RT01", "RT02", "RT03", "YD01"}
-FOR_USERS = ("datasets", "inspection", "interop", "preprocessing", "linear_model")
+FOR_USERS = (
+    "adversarial",
+    "datasets",
+    "distillation",
+    "inspection",
+    "interop",
+    "linear_model",
+    "preprocessing",
+)
 
 
 def public_objects():

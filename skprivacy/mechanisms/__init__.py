@@ -18,14 +18,19 @@ from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
 from ._rows import Rows, row_blocks, row_norms
 from ._selection import PermuteAndFlip
+from ._subsampled import SubsampledGradients
+from ._unprotected import Unprotected
+from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "ConfidentVotes",
     "Draw",
     "GaussianHistogram",
     "GaussianMechanism",
     "GaussianMoments",
     "GaussianSecondMoment",
     "GaussianSum",
+    "GaussianVotes",
     "LaplaceHistogram",
     "LaplaceMechanism",
     "LaplaceSum",
@@ -33,6 +38,9 @@ __all__ = [
     "PermuteAndFlip",
     "RandomSource",
     "Rows",
+    "SubsampledGradients",
+    "Unprotected",
+    "Votes",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",

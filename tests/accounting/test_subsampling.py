@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from skprivacy.accounting import (
     PrivacyLoss,
@@ -11,6 +12,7 @@ from skprivacy.accounting import (
     gdp_delta,
     subsampled_gaussian_curve,
 )
+from skprivacy.accounting._pairs import SubsampledReplacement
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,60 @@ def test_curve_of_a_single_full_step_is_gaussian():
 def test_bad_arguments_are_named(arguments, name):
     with pytest.raises(ValueError, match=f"{name} must be"):
         PrivacyLoss.subsampled_gaussian(*arguments)
+
+
+@pytest.mark.parametrize("q", [1e-3, 0.05, 0.4, 0.99])
+@pytest.mark.parametrize("mu", [0.05, 0.7, 3.0])
+def test_bound_under_replacement_holds_for_pairs_of_rows(q, mu):
+    # The exact curve of P = (1-q) N(0) + q N(u) against Q = (1-q) N(0) + q N(v), by summing
+    # densities on a line or, for contributions at right angles, on a plane.
+    epsilon = np.concatenate([[0.0], np.geomspace(1e-3 * q, 8.0, 25)])
+    bound = SubsampledReplacement(q, mu).curve(epsilon)
+    reach = 8 + mu
+    x = np.linspace(-reach, reach, 40_001)
+    step = x[1] - x[0]
+    for u, v in ((mu, -mu), (mu, -mu / 2), (-mu / 3, mu), (mu, 0.0), (mu, mu / 2)):
+        P, Q = ((1 - q) * norm.pdf(x) + q * norm.pdf(x, w) for w in (u, v))
+        exact = np.maximum(P - np.exp(epsilon)[:, np.newaxis] * Q, 0).sum(axis=1) * step
+        assert (exact <= bound * (1 + 1e-4) + 1e-9).all()
+        if (u, v) == (mu, -mu):
+            assert exact[0] == pytest.approx(bound[0], rel=1e-3)
+    x = x[::100]
+    step = (x[1] - x[0]) ** 2
+    flat = norm.pdf(x)
+    P = (1 - q) * np.outer(flat, flat) + q * np.outer(norm.pdf(x, mu), flat)
+    for e, most in zip(epsilon, bound, strict=True):
+        excess = np.maximum(P - np.exp(e) * P.T, 0).sum() * step
+        assert excess <= most * (1 + 1e-3) + 1e-9
+
+
+@pytest.mark.parametrize("q", [1e-3, 0.05, 0.4, 0.99])
+@pytest.mark.parametrize("mu", [0.05, 0.7, 3.0, 12.0])
+def test_bound_under_replacement_is_a_curve(q, mu):
+    # Convex in e^epsilon on the whole line, with slopes from -1 to 0.
+    curve = SubsampledReplacement(q, mu).curve
+    below, above = np.linspace(0.02, 0.999, 200), np.append(1.0, 1 + np.geomspace(5e-3, 1e6, 300))
+    x = np.concatenate([below, above])
+    y = np.concatenate([1 - below + below * curve(-np.log(below)), curve(np.log(above))])
+    slopes = np.diff(y) / np.diff(x)
+    assert (np.diff(slopes) >= -1e-11).all()
+    assert slopes[0] >= -1 - 1e-11
+    assert slopes[-1] <= 0
+
+
+@pytest.mark.parametrize(("q", "sigma", "steps"), [(0.05, 1.0, 500), (0.2, 2.0, 50)])
+def test_replacing_a_row_costs_little_more_than_twice_adding_one(q, sigma, steps):
+    one = PrivacyLoss.subsampled_gaussian(q, sigma, steps, 1e-8)
+    other = PrivacyLoss.subsampled_gaussian(q, sigma, steps, 1e-8, "replace-one")
+    assert 1.9 * one.mu < other.mu < 2.2 * one.mu
+
+
+def test_replacement_without_sampling_is_twice_the_gaussian():
+    loss = PrivacyLoss.subsampled_gaussian(1.0, 4.0, 9, 1e-8, "replace-one")
+    assert loss == PrivacyLoss(2 * 3 / 4)
+    whole = PrivacyLossDistribution.subsampled_gaussian(1.0, 4.0, 9, "replace-one")
+    assert whole.epsilon(1e-6) == pytest.approx(PrivacyLoss(1.5).to_epsilon(1e-6), rel=1e-6)
+    nearly = SubsampledReplacement(1 - 1e-12, 0.25).curve(np.array([0.0, 0.5, 2.0]))
+    np.testing.assert_allclose(nearly, gdp_delta(0.5, np.array([0.0, 0.5, 2.0])), rtol=1e-6)
+    with pytest.raises(ValueError, match="djacency"):
+        PrivacyLoss.subsampled_gaussian(0.5, 4.0, 9, 1e-8, "unbounded")

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 from faults import Faults
-from good_estimators import Centroid, Duck, Mean
+from good_estimators import Centroid, Duck, Mean, Revealed
 from sklearn.base import clone
 
 from skprivacy.accounting import PrivacyLoss
+from skprivacy.exceptions import BudgetExceededError
 from skprivacy.ledger import Receipt
 from skprivacy.mechanisms import random_source
 from skprivacy.plan import Facts
@@ -36,6 +37,32 @@ class SpendsLess(Duck):
 
     def _promised(self):
         return 0.999 * self.epsilon
+
+
+@faults.caught_by("budget_is_kept")
+class ClaimsAGuarantee(Revealed):
+    """Gives a receipt of a finite epsilon for a mean without noise."""
+
+    def fit(self, X, y=None):
+        super().fit(X, y)
+        if self.epsilon is None:
+            self.privacy_ = replace(self.privacy_, epsilon=1.0)
+        return self
+
+
+@faults.fails("refused_charge_stops_fit")
+class EvadesTheCeiling(Revealed):
+    """Leaves the accountant out where its ceiling refuses a fit without a guarantee."""
+
+    def fit(self, X, y=None):
+        try:
+            return super().fit(X, y)
+        except BudgetExceededError:
+            accountant = self.accountant
+            self.accountant = None
+            super().fit(X, y)
+            self.accountant = accountant
+            return self
 
 
 @faults.fails("one_price")

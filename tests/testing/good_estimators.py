@@ -1,15 +1,16 @@
 """Small private estimators that keep the contract, for the tests of its checks."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skprivacy.accounting import gdp_mu
-from skprivacy.base import SAFETY, DPEstimator
+from skprivacy.base import SAFETY, UNPROTECTED, DPEstimator
 from skprivacy.ledger import Receipt
-from skprivacy.mechanisms import GaussianSum, LaplaceSum, random_source
+from skprivacy.mechanisms import GaussianSum, LaplaceSum, SubsampledGradients, random_source
 from skprivacy.plan import Facts, Plan
 
 
@@ -172,6 +173,50 @@ class Duck(TransformerMixin, BaseEstimator):
         )
 
 
+class Revealed(Mean):
+    """A mean that may have no guarantee: by default it has none."""
+
+    _parameter_constraints: ClassVar = {
+        **DPEstimator._parameter_constraints,
+        "epsilon": [*DPEstimator._parameter_constraints["epsilon"], None],
+    }
+
+    def __init__(self, epsilon=None, delta=1e-6, accountant=None, random_state=None):
+        super().__init__(epsilon, delta, accountant, random_state)
+
+    def _fit(self, X, y, sample_weight, release):
+        if self.epsilon is None:
+            self.mean_ = release.reveal(UNPROTECTED, X.mean(axis=0))
+        else:
+            super()._fit(X, y, sample_weight, release)
+
+
+class Steps(DPEstimator):
+    """Moves towards the rows by noisy gradients on samples."""
+
+    n_steps = 3
+
+    def fit(self, X, y=None):
+        return self._private_fit(X, y)
+
+    def _mechanisms(self, facts):
+        return [SubsampledGradients(name="gradients", sampling_rate=1.0, n_steps=self.n_steps)]
+
+    def _fit(self, X, y, sample_weight, release):
+        self.centre_ = np.zeros((1, X.shape[1]))
+        for _ in range(self._n_draws()):
+            (total,) = release.step(
+                "gradients",
+                lambda rows: [(np.ones((rows.size, 1)), X[rows] - self.centre_)],
+                n_rows=X.shape[0],
+                shapes=[self.centre_.shape],
+            )
+            self.centre_ += 0.1 * total
+
+    def _n_draws(self):
+        return self.n_steps
+
+
 GOOD = [
     Mean(),
     Mean(delta=0),
@@ -181,4 +226,7 @@ GOOD = [
     Centroid(classes=["no", "perhaps", "yes"]),
     Slope(),
     Duck(),
+    Revealed(),
+    Revealed(epsilon=1.0),
+    Steps(),
 ]
