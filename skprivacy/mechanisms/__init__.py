@@ -6,6 +6,7 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
+from ._cells import CellRows, GaussianCellCounts, GaussianRounds, RoundSums, Term
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -13,6 +14,7 @@ from ._gaussian import (
     GaussianSecondMoment,
     GaussianSum,
 )
+from ._groups import GaussianGroupMoments
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
@@ -21,9 +23,11 @@ from ._selection import PermuteAndFlip
 
 __all__ = [
     "Draw",
+    "GaussianGroupMoments",
     "GaussianHistogram",
     "GaussianMechanism",
     "GaussianMoments",
+    "GaussianRounds",
     "GaussianSecondMoment",
     "GaussianSum",
     "LaplaceHistogram",
@@ -32,7 +36,9 @@ __all__ = [
     "Mechanism",
     "PermuteAndFlip",
     "RandomSource",
+    "RoundSums",
     "Rows",
+    "Term",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",

@@ -1,0 +1,2 @@
+from ._classifier import DPAdditiveClassifier
+__all__=["DPAdditiveClassifier"]

@@ -1,0 +1,303 @@
+"""The rounds of a fit: noisy gradients, quasi-Newton steps, and what is learned on the way.
+
+Everything here but the residuals is a function of earlier releases: the kernels and the
+preconditioner of the noisy counts, the weights of the columns and the choice of pairs of
+the shape functions so far, the length of a step of the noisy gradients.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..mechanisms import CellRows, RoundSums, Term
+from ._bins import Bins
+from ._losses import Loss
+from ._terms import Shape, column_loadings, group_bins, group_loadings, pair_loadings
+
+STEP = 0.6
+INTERCEPT_WEIGHT = 0.15
+PAIR_WEIGHT = 0.3
+"""Part of the squared norm of a row that is the intercept's; of the rest, the pairs'."""
+
+REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.4, 0.5
+"""Parts of the rounds after which columns get weights, pairs come, iterates are averaged."""
+
+LEAST_IMPORTANCE, IMPORTANCE_POWER = 0.1, 0.7
+OVERSHOOT = 3.0
+"""Noise deviations by which a gradient points against the last step when that was too long."""
+
+LEAST_RIDGE = 1e-7
+MOST_JOINT_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the rounds end with, all of it released.
+
+    Parameters
+    ----------
+    intercept : array of shape (n_outputs,)
+    shapes : list of Shape
+    values : list of arrays of shape (n_cells, n_outputs)
+        Values of the shape functions.
+    deviations : list of arrays of shape (n_cells,)
+        Standard deviation of each value by the noise of the rounds.
+    groups : dict of int to array
+        Group of every bin of the columns that are in pairs.
+    """
+
+    intercept: np.ndarray
+    shapes: list[Shape]
+    values: list[np.ndarray]
+    deviations: list[np.ndarray]
+    groups: dict[int, np.ndarray]
+
+
+class AdditiveSolver:
+    """Fit shape functions to noisy gradients.
+
+    Parameters
+    ----------
+    cells : CellRows
+        Joint tables of the columns' bins.
+    packs : list of lists of int
+        The columns of each joint table, in order of its axes.
+    bins : sequence of Bins
+        Bins of the columns.
+    loss : Loss
+        Target and residuals.
+    n_rows : float
+        Released number of rows.
+    pair_columns : int
+        How many columns get pairs.
+    """
+
+    def __init__(
+        self,
+        cells: CellRows,
+        packs: list[list[int]],
+        bins: Sequence[Bins],
+        loss: Loss,
+        n_rows: float,
+        pair_columns: int,
+    ) -> None:
+        self._cells = cells
+        self._packs = packs
+        self._bins = bins
+        self._loss = loss
+        self._n_rows = n_rows
+        self._pair_columns = pair_columns
+        self._groups: dict[int, np.ndarray] = {}
+        place = {
+            column: Term(table, (axis,))
+            for table, pack in enumerate(packs)
+            for axis, column in enumerate(pack)
+        }
+        self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
+        self._shapes += [
+            Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
+        ]
+        n_columns = len(bins)
+        self._weights = np.array(
+            [INTERCEPT_WEIGHT, *np.full(n_columns, (1 - INTERCEPT_WEIGHT) / n_columns)]
+        )
+        n_outputs = loss.offset.size
+        self._coefficients = [
+            np.zeros((shape.loadings.shape[1], n_outputs)) for shape in self._shapes
+        ]
+
+    def __call__(self, rounds: RoundSums) -> Fitted:
+        """Run all rounds."""
+        n_rounds, loss = rounds.n_rounds, self._loss
+        noise = loss.clip * rounds.noise_scale
+        ridge = loss.shrinkage * noise / math.sqrt(n_rounds)
+        ridge = max(ridge, LEAST_RIDGE * loss.curvature * self._n_rows)
+        reweight_at = round(REWEIGHT_AT * n_rounds)
+        pairs_at = round(PAIRS_AT * n_rounds) if self._pair_columns > 1 else -1
+        average_from = min(n_rounds * (1 - AVERAGE_FROM), n_rounds - 1)
+        self._prepare(rounds, ridge)
+        step_length = STEP
+        last: tuple[np.ndarray, float] | None = None
+        total, n_averaged = np.zeros(0), 0
+        for number in range(n_rounds):
+            if number in {reweight_at, pairs_at}:
+                self._reweight(with_pairs=number == pairs_at)
+                self._prepare(rounds, ridge)
+                last = None
+            theta = np.concatenate(self._coefficients)
+            gradient = loss.clip * self._noisy_gradient(rounds) - ridge * theta
+            along = 0.0 if last is None else float((gradient * last[0]).sum())
+            if last is not None and along < -OVERSHOOT * noise * math.sqrt((last[0] ** 2).sum()):
+                # Instead of a step, shorten the last one to where its slope is estimated 0.
+                step, slope = last
+                shorter = min(step_length / 2, step_length / (1 - along / max(slope, 1e-12)))
+                theta = theta - (step_length - shorter) * step
+                step_length, last = shorter, None
+            else:
+                step = self._precondition(gradient)
+                last = step, float((gradient * step).sum())
+                theta = theta + step_length * step
+            self._coefficients = np.split(theta, self._ends[:-1])
+            if number >= average_from:
+                total = theta if n_averaged == 0 else total + theta
+                n_averaged += 1
+        return self._result(total / n_averaged, noise / math.sqrt(n_averaged))
+
+    def _prepare(self, rounds: RoundSums, ridge: float) -> None:
+        """Set loadings by the weights, and the preconditioner of these loadings.
+
+        Columns are taken to be independent: their second moments then follow from the
+        counts. What that leaves is a block for each shape and a product of means.
+        """
+        scaled = [
+            math.sqrt(weight) * shape.loadings
+            for weight, shape in zip(self._weights, self._shapes, strict=True)
+        ]
+        self._integers = rounds.quantise(scaled)
+        unit = 2.0**-rounds.loading_bits
+        self._loadings = [unit * integers for integers in self._integers]
+        self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
+        curvature = self._loss.curvature * self._n_rows
+        self._inverses, means = [], []
+        for shape, loading in zip(self._shapes, self._loadings, strict=True):
+            mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
+            moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
+            self._inverses.append(
+                np.linalg.inv(curvature * moment + ridge * np.eye(mean.size))
+            )
+            means.append(mean)
+        self._mean = np.concatenate(means)
+        self._solved_mean = self._blocks(self._mean[:, np.newaxis])[:, 0]
+        self._mean_factor = curvature / (1 + curvature * float(self._mean @ self._solved_mean))
+
+    def _blocks(self, vectors: np.ndarray) -> np.ndarray:
+        parts = np.split(vectors, self._ends[:-1])
+        return np.concatenate(
+            [inverse @ part for inverse, part in zip(self._inverses, parts, strict=True)]
+        )
+
+    def _precondition(self, gradient: np.ndarray) -> np.ndarray:
+        solved = self._blocks(gradient)
+        along = self._mean_factor * (self._mean @ solved)
+        return solved - np.outer(self._solved_mean, along)
+
+    def _noisy_gradient(self, rounds: RoundSums) -> np.ndarray:
+        values = self._values(self._coefficients)
+        n_outputs = self._loss.offset.size
+        tables = [np.zeros((*shape, n_outputs)) for shape in self._cells.shapes]
+        for shape, value in zip(self._shapes, values, strict=True):
+            table = shape.term.table
+            tables[table] += shape.term.spread(value, self._cells.shapes[table])
+        flat = [np.ascontiguousarray(table.reshape(-1, n_outputs).T) for table in tables]
+
+        def residuals(rows: slice, codes: Sequence[np.ndarray]) -> np.ndarray:
+            scores = np.empty((n_outputs, codes[0].size))
+            for k, offset in enumerate(self._loss.offset):
+                scores[k] = offset
+                for table, code in zip(flat, codes, strict=True):
+                    scores[k] += table[k][code]
+            return self._loss.residuals(scores, rows)
+
+        terms = [shape.term for shape in self._shapes]
+        return rounds(self._cells, terms, self._integers, residuals)
+
+    def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [
+            loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)
+        ]
+
+    def _spreads(self) -> np.ndarray:
+        """Return the standard deviation of each column's shape function over the rows."""
+        values = self._values(self._coefficients)
+        spreads = []
+        for shape, value in list(zip(self._shapes, values, strict=True))[1 : len(self._bins) + 1]:
+            variance = shape.mass @ (value * value) - (shape.mass @ value) ** 2
+            spreads.append(math.sqrt(max(float(variance.sum()), 0.0)))
+        return np.array(spreads)
+
+    def _reweight(self, *, with_pairs: bool) -> None:
+        """Give columns weights by their importance so far; add pairs of the first of them."""
+        spreads = self._spreads()
+        share = np.maximum(spreads / max(float(spreads.max()), 1e-12), LEAST_IMPORTANCE)
+        share = share**IMPORTANCE_POWER
+        share *= (1 - INTERCEPT_WEIGHT) / share.sum()
+        earlier = self._weights
+        if with_pairs:
+            chosen = np.argsort(-spreads, kind="stable")[: self._pair_columns]
+            self._add_pairs([int(column) for column in chosen])
+        n_pairs = len(self._shapes) - 1 - len(self._bins)
+        part = PAIR_WEIGHT if n_pairs else 0.0
+        self._weights = np.concatenate(
+            [
+                [INTERCEPT_WEIGHT],
+                share * (1 - part),
+                np.full(n_pairs, (1 - INTERCEPT_WEIGHT) * part / max(n_pairs, 1)),
+            ]
+        )
+        # The functions stay as they are: coefficients are in units of the weights' roots.
+        for number, before in enumerate(earlier):
+            self._coefficients[number] *= math.sqrt(before / self._weights[number])
+
+    def _add_pairs(self, columns: list[int]) -> None:
+        """Add the pairs of `columns`, with joint tables of up to four grouped columns.
+
+        Two by two the columns make couples; any pair is in a table of two couples.
+        """
+        grouped = {}
+        for column in columns:
+            self._groups[column] = group_bins(self._bins[column])
+            grouped[column] = group_loadings(self._bins[column], self._groups[column])
+        couples = [columns[start : start + 2] for start in range(0, len(columns), 2)]
+        packs = [[*a, *b] for a, b in itertools.combinations(couples, 2)] or [couples[0]]
+        codes = [self._grouped_codes(pack) for pack in packs]
+        shapes = tuple(tuple(grouped[column][0].size for column in pack) for pack in packs)
+        n_tables = len(self._cells.shapes)
+        self._cells = self._cells.extended(CellRows(tuple(codes), shapes))
+        for a, b in itertools.combinations(columns, 2):
+            table = next(t for t, pack in enumerate(packs) if a in pack and b in pack)
+            first, second = sorted((a, b), key=packs[table].index)
+            term = Term(
+                n_tables + table, (packs[table].index(first), packs[table].index(second))
+            )
+            (mass_a, loading_a), (mass_b, loading_b) = grouped[first], grouped[second]
+            loadings = pair_loadings(loading_a, loading_b)
+            self._shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
+            self._coefficients.append(np.zeros((loadings.shape[1], self._loss.offset.size)))
+
+    def _grouped_codes(self, pack: list[int]) -> np.ndarray:
+        """Return the cells of the rows in the joint table of the groups of some columns."""
+        strides = {}
+        size = 1
+        for column in reversed(pack):
+            strides[column] = size
+            size *= int(self._groups[column].max()) + 1
+        codes = np.zeros(self._cells.n_rows, dtype=np.uint16)
+        for table, columns in enumerate(self._packs):
+            shared = [column for column in pack if column in columns]
+            if shared:
+                shape = self._cells.shapes[table]
+                part = np.zeros(shape, dtype=np.uint16)
+                for column in shared:
+                    along = np.ones(len(shape), dtype=int)
+                    along[columns.index(column)] = -1
+                    part += (strides[column] * self._groups[column]).reshape(along).astype("u2")
+                codes += part.ravel()[self._cells.codes[table]]
+        return codes
+
+    def _result(self, average: np.ndarray, noise: float) -> Fitted:
+        values = self._values(np.split(average, self._ends[:-1]))
+        intercept = self._loss.offset + values[0][0]
+        deviations = []
+        for number, shape in enumerate(self._shapes):
+            loading = self._loadings[number]
+            centre = shape.mass @ values[number] if shape.columns else values[number][0]
+            if len(shape.columns) == 1:
+                values[number] = values[number] - centre
+                intercept = intercept + centre
+                loading = loading - shape.mass @ loading
+            reach = loading @ self._inverses[number]
+            deviations.append(noise * np.sqrt((reach * reach).sum(axis=1)))
+        return Fitted(intercept, self._shapes[1:], values[1:], deviations[1:], self._groups)
