@@ -43,17 +43,30 @@ from ._sklearn import Interval, check_sample_weight
 from .accounting import Adjacency, gdp_mu
 from .exceptions import ReleaseError
 from .ledger import PrivacyAccountant, Receipt
-from .mechanisms import Mechanism, RandomSource, Rows, random_source
+from .mechanisms import Mechanism, RandomSource, Rows, Unprotected, random_source
 from .plan import Facts, Plan, declared_bounds
 
 SAFETY = 1e-9
 """Part of mu squared that calibration leaves unused, so that exact splits never trip."""
 
 
+DELTA0_PART = 0.01
+"""Part of its delta that a budget sets aside for releases with a delta of their own."""
+
+UNPROTECTED = "fitted model"
+"""Name of the one release of a fit without a guarantee."""
+
+NO_GUARANTEE = (
+    "Nothing is guaranteed: the fitted model may reveal its training rows. How much it does "
+    "reveal can only be measured, for instance by skprivacy.attacks."
+)
+
+
 class Release:
     """The only way out of the private rows during a fit.
 
-    Every release has to be declared in the plan and can be drawn once.
+    Every release has to be declared in the plan and can be drawn once, or as often as its
+    mechanism was priced for.
 
     Parameters
     ----------
@@ -74,7 +87,8 @@ class Release:
         self.facts = facts
         self.extends = extends
         self._source = source
-        self._waiting = {mechanism.name: mechanism for mechanism in plan.mechanisms}
+        self._mechanisms = {mechanism.name: mechanism for mechanism in plan.mechanisms}
+        self._waiting = {mechanism.name: mechanism.n_draws for mechanism in plan.mechanisms}
         self.noise_scales: dict[str, Any] = {}
 
     @property
@@ -84,10 +98,9 @@ class Release:
 
     def mechanism(self, name: str) -> Mechanism:
         """Return the calibrated mechanism called `name`, drawn or not."""
-        for mechanism in self._plan.mechanisms:
-            if mechanism.name == name:
-                return mechanism
-        raise ReleaseError(f"Release {name!r} is not declared in the plan.")
+        if name not in self._mechanisms:
+            raise ReleaseError(f"Release {name!r} is not declared in the plan.")
+        return self._mechanisms[name]
 
     def sum(self, name: str, rows: Rows, **options: Any) -> np.ndarray:
         """Release a noisy sum over rows (an array, or a function that yields blocks)."""
@@ -101,10 +114,22 @@ class Release:
         """Run a mechanism that owns its solver, such as objective perturbation."""
         return self._draw("solve", name, *rows, **options)
 
+    def step(self, name: str, *rows: Any, **options: Any) -> Any:
+        """Draw once from a mechanism whose price covers a number of draws."""
+        return self._draw("step", name, *rows, **options)
+
+    def reveal(self, name: str, value: Any) -> Any:
+        """Release a value as it is, where the plan says that there is no guarantee."""
+        return self._draw("reveal", name, value)
+
     def _draw(self, kind: str, name: str, *args: Any, **options: Any) -> Any:
-        mechanism = self._waiting.get(name)
-        if mechanism is None:
-            self.mechanism(name)
+        mechanism = self.mechanism(name)
+        if self._waiting[name] == 0:
+            if mechanism.n_draws > 1:
+                raise ReleaseError(
+                    f"Release {name!r} was drawn {mechanism.n_draws} times, which is all that is "
+                    "paid for."
+                )
             raise ReleaseError(
                 f"Release {name!r} was drawn already; a second draw is not paid for."
             )
@@ -113,7 +138,7 @@ class Release:
                 f"Release {name!r} is declared as a {mechanism.kind!r}, not a {kind!r}."
             )
         # Spent even if drawing fails: a second attempt would be a second look.
-        del self._waiting[name]
+        self._waiting[name] -= 1
         draw = mechanism.draw(*args, adjacency=self.adjacency, source=self._source, **options)
         if draw.noise_scale is not None:
             self.noise_scales[name] = draw.noise_scale
@@ -122,6 +147,10 @@ class Release:
 
 class DPEstimator(BaseEstimator, ABC):
     """Base class of private estimators.
+
+    A subclass that may have no guarantee adds None to what `epsilon` may be. With
+    ``epsilon=None`` its price is infinite: the plan has one release, `UNPROTECTED`, which
+    `_fit` makes by ``release.reveal(UNPROTECTED, value)``.
 
     Parameters
     ----------
@@ -151,9 +180,12 @@ class DPEstimator(BaseEstimator, ABC):
         "random_state": ["random_state"],
     }
 
+    _has_private_mode: ClassVar[bool] = True
+    """Whether a finite epsilon can be asked for."""
+
     def __init__(
         self,
-        epsilon: float = 1.0,
+        epsilon: float | None = 1.0,
         delta: float = 1e-6,
         accountant: PrivacyAccountant | None = None,
         random_state: Any = None,
@@ -179,7 +211,8 @@ class DPEstimator(BaseEstimator, ABC):
 
     def _assumptions(self, facts: Facts) -> list[str]:
         """Return what the fit takes as public, in sentences, for the receipt."""
-        assumptions = ["The number of columns and their order and names are public."]
+        assumptions = [] if self.epsilon is not None else [NO_GUARANTEE]
+        assumptions.append("The number of columns and their order and names are public.")
         if is_classifier(self) and getattr(self, "classes", None) is None:
             assumptions.append("The class labels were taken from y; they are assumed to be public.")
         return assumptions
@@ -199,13 +232,21 @@ class DPEstimator(BaseEstimator, ABC):
         """
         self._validate_params()
         facts = Facts(adjacency=self._adjacency()) if facts is None else facts
-        mechanisms = calibrate(self._mechanisms(facts), self.epsilon, self.delta, facts.adjacency)
+        if self.epsilon is None:
+            mechanisms: tuple[Mechanism, ...] = (
+                Unprotected(name=UNPROTECTED, noise_multiplier=0.0),
+            )
+        else:
+            mechanisms = calibrate(
+                self._mechanisms(facts), self.epsilon, self.delta, facts.adjacency
+            )
         return Plan(
             mechanisms=mechanisms,
             adjacency=facts.adjacency,
             source=type(self).__name__,
             assumptions=tuple(self._assumptions(facts)),
-            reproducible=self.random_state is not None,
+            # Without noise there is none to be repeated.
+            reproducible=self.epsilon is not None and self.random_state is not None,
         )
 
     def _adjacency(self) -> Adjacency:
@@ -353,7 +394,9 @@ def calibrate(
         Uncalibrated, with shares.
     epsilon, delta : float
         The budget. With ``delta=0`` epsilon is split; else mu squared of the budget is,
-        mu being the Gaussian differential privacy that (epsilon, delta) amounts to.
+        mu being the Gaussian differential privacy that (epsilon, delta) amounts to. Where
+        mechanisms need a delta of their own they share a hundredth of delta, and mu is
+        that of (epsilon, .99 delta).
     adjacency : {"add-remove", "replace-one"}
 
     Returns
@@ -368,8 +411,18 @@ def calibrate(
             mechanism.calibrate(adjacency, epsilon=epsilon * part)
             for mechanism, part in zip(mechanisms, parts, strict=True)
         )
-    mu = gdp_mu(epsilon, delta)
+    n_needs = sum(mechanism.needs_delta0 for mechanism in mechanisms)
+    if n_needs == 0:
+        mu = gdp_mu(epsilon, delta)
+        return tuple(
+            mechanism.calibrate(adjacency, mu=mu * math.sqrt(part))
+            for mechanism, part in zip(mechanisms, parts, strict=True)
+        )
+    mu = gdp_mu(epsilon, (1 - DELTA0_PART) * delta)
+    delta0 = {"delta0": DELTA0_PART * delta / n_needs}
     return tuple(
-        mechanism.calibrate(adjacency, mu=mu * math.sqrt(part))
+        mechanism.calibrate(
+            adjacency, mu=mu * math.sqrt(part), **(delta0 if mechanism.needs_delta0 else {})
+        )
         for mechanism, part in zip(mechanisms, parts, strict=True)
     )

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
 
+from ._adjacency import Adjacency
 from ._checks import check_number
 from ._cover import gdp_cover
 from ._gdp import gdp_delta, gdp_epsilon
@@ -145,9 +146,14 @@ class PrivacyLoss:
 
     @classmethod
     def subsampled_gaussian(
-        cls, sampling_rate: float, noise_multiplier: float, n_steps: int, delta0: float
+        cls,
+        sampling_rate: float,
+        noise_multiplier: float,
+        n_steps: int,
+        delta0: float,
+        adjacency: Adjacency = "add-remove",
     ) -> "PrivacyLoss":
-        """Return the loss of Gaussian noise on Poisson samples, under add-remove adjacency.
+        """Return the loss of Gaussian noise on Poisson samples.
 
         All steps are priced together, by `from_curve` on their numerical composition.
 
@@ -156,13 +162,16 @@ class PrivacyLoss:
         sampling_rate : float
             Probability of each row to take part in a step, independently, in [0, 1].
         noise_multiplier : float
-            Noise scale over the L2 sensitivity of a step's sum.
+            Noise scale over the largest L2 norm of what one row adds to a step's sum.
         n_steps : int
         delta0 : float
             In (0, 1); a small part of the budget's delta, such as a hundredth. It is
             charged as the loss's delta, unless mu without it is no larger.
+        adjacency : {"add-remove", "replace-one"}, default="add-remove"
         """
-        return cls(*subsampled_gaussian_loss(sampling_rate, noise_multiplier, n_steps, delta0))
+        return cls(
+            *subsampled_gaussian_loss(sampling_rate, noise_multiplier, n_steps, delta0, adjacency)
+        )
 
     @classmethod
     def from_curve(cls, curve: Curve, delta0: float) -> "PrivacyLoss":

@@ -114,10 +114,7 @@ class SubsampledGaussian(DominatingPair):
         """Return the curve of the mixture against N(0, 1), or of N(0, 1) against it."""
         q = self.sampling_rate
         if not reversed_:
-            with np.errstate(over="ignore"):
-                small = np.log1p(np.expm1(epsilon) / q)
-            large = epsilon - math.log(q) + np.log1p(-(1.0 - q) * np.exp(-epsilon))
-            return q * np.asarray(gdp_delta(self.mu, np.where(epsilon < 1.0, small, large)))
+            return q * np.asarray(gdp_delta(self.mu, _amplified(q, epsilon)))
         # Where e^epsilon (1 - q) passes 1 nothing is left. Just below, what is left has few
         # digits: epsilon is lowered by some roundings, which errs upwards.
         lowered = np.minimum(epsilon, 1.0 + self.largest_loss(reversed_=True)) * (1.0 - 2.0**-50)
@@ -131,6 +128,47 @@ class SubsampledGaussian(DominatingPair):
     def largest_loss(self, *, reversed_: bool = False) -> float:
         """Return -log(1 - q) for the reversed pair."""
         return -math.log1p(-self.sampling_rate) if reversed_ else math.inf
+
+
+@dataclass(frozen=True)
+class SubsampledReplacement(DominatingPair):
+    """A bound on one record replaced by another under Poisson sampling and Gaussian noise.
+
+    The outputs are P = (1 - q) F + q F_u and Q = (1 - q) F + q F_v, where F is the output
+    without the record, and F_u, F_v are moved by its two contributions, each of norm at most
+    mu noise scales. With gamma = 1 + (e^epsilon - 1) / q and beta = e^epsilon / gamma,
+
+        P - e^epsilon Q = q (F_u - gamma ((1 - beta) F + beta F_v)),
+
+    (advanced joint convexity; Balle, Barthe and Gaboardi 2018, Theorem 2), so that by
+    convexity H(epsilon) <= q [(1 - beta) delta_mu + beta delta_2mu](log gamma).
+
+    The bound is convex in e^epsilon, as the curve of a pair has to be: for fixed events S, T
+    of the two terms it is linear in gamma plus (1 - q) (F_u(T) - F_u(S)) / gamma, and the
+    best events have F_u(T) >= F_u(S); across epsilon = 0, where the curve goes on by symmetry
+    (u and v are of one kind), its slope rises because 2 Phi(mu / 2) >= Phi(mu) + 1 / 2.
+    """
+
+    sampling_rate: float
+    mu: float
+
+    def curve(self, epsilon: FloatArray, *, reversed_: bool = False) -> FloatArray:
+        """Return the bound, the same in both directions."""
+        q = self.sampling_rate
+        log_gamma = _amplified(q, epsilon)
+        beta = q + (1.0 - q) * np.exp(-log_gamma)
+        rest = (1.0 - q) * -np.expm1(-log_gamma)
+        near = np.asarray(gdp_delta(self.mu, log_gamma))
+        far = np.asarray(gdp_delta(2.0 * self.mu, log_gamma))
+        return np.asarray(q * (rest * near + beta * far))
+
+
+def _amplified(q: float, epsilon: FloatArray) -> FloatArray:
+    """Return log(1 + (e^epsilon - 1) / q) without overflow."""
+    with np.errstate(over="ignore"):
+        small = np.log1p(np.expm1(epsilon) / q)
+    large = epsilon - math.log(q) + np.log1p(-(1.0 - q) * np.exp(-epsilon))
+    return np.asarray(np.where(epsilon < 1.0, small, large))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._adjacency import Adjacency, check_adjacency
 from ._checks import check_number
 from ._convolution import Composition
 from ._pairs import (
@@ -29,6 +30,7 @@ from ._pairs import (
     Laplace,
     RandomizedResponse,
     SubsampledGaussian,
+    SubsampledReplacement,
 )
 from ._tilt import rough_log_delta
 
@@ -128,25 +130,33 @@ class PrivacyLossDistribution:
 
     @classmethod
     def subsampled_gaussian(
-        cls, sampling_rate: float, noise_multiplier: float, n_steps: int = 1
+        cls,
+        sampling_rate: float,
+        noise_multiplier: float,
+        n_steps: int = 1,
+        adjacency: Adjacency = "add-remove",
     ) -> "PrivacyLossDistribution":
-        """Return that of Gaussian noise on Poisson samples, under add-remove adjacency.
+        """Return that of Gaussian noise on Poisson samples.
 
         Parameters
         ----------
         sampling_rate : float
             Probability of each row to take part in a step, independently.
         noise_multiplier : float
-            Noise scale over the L2 sensitivity of a step's sum.
+            Noise scale over the largest L2 norm of what one row adds to a step's sum.
         n_steps : int, default=1
+        adjacency : {"add-remove", "replace-one"}, default="add-remove"
+            Under replace-one the distribution is an upper bound.
         """
+        replaced = check_adjacency(adjacency) == "replace-one"
         q, sigma, n_steps = check_subsampling(sampling_rate, noise_multiplier, n_steps)
         mu = 1.0 / sigma if sigma > 0 else math.inf
         if q == 1:
-            return cls.gaussian(mu).power(n_steps)
+            return cls.gaussian(2.0 * mu if replaced else mu).power(n_steps)
         if n_steps > 0 and q > 0 and mu == math.inf:
             return cls((), -math.expm1(n_steps * math.log1p(-q)))
-        return cls._of(SubsampledGaussian(q, mu), q * mu).power(n_steps)
+        pair = SubsampledReplacement(q, mu) if replaced else SubsampledGaussian(q, mu)
+        return cls._of(pair, q * mu).power(n_steps)
 
     @classmethod
     def from_delta_curve(

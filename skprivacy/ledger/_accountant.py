@@ -406,14 +406,17 @@ class PrivacyAccountant:
         Returns
         -------
         estimator
-            A bound clone whose fits together cost what remains.
+            A bound clone whose fits together cost what remains. A step with
+            ``epsilon=None``, which has no guarantee, is given an epsilon like any other: its
+            private mode is turned on.
 
         Raises
         ------
         BudgetExceededError
             If nothing remains.
         ValueError
-            If the weights don't match the steps, or the number of fits can't be known.
+            If the weights don't match the steps, the number of fits can't be known, or a
+            step has no private mode.
 
         Warns
         -----

@@ -76,6 +76,7 @@ def allocate(
         _check_shareable(search)
     leaves = [leaf for leaf in found.leaves if leaf.fits > 0]
     shares = _shares(leaves, weights)
+    _check_private_modes(leaves)
     terms = ledger.terms()
     if terms.epsilon == math.inf:
         raise ValueError(
@@ -108,6 +109,20 @@ def _check_shareable(search: Any) -> None:
             f"{type(search).__name__} puts other estimators in the place of steps (it varies "
             f"{', '.join(replaced)}), so there is no one budget to share out. Use bind and set "
             "the budgets yourself, or allocate to each candidate in a search of its own."
+        )
+
+
+def _check_private_modes(leaves: list[Leaf]) -> None:
+    lacking = [
+        leaf.path or type(leaf.estimator).__name__
+        for leaf in leaves
+        if not getattr(leaf.estimator, "_has_private_mode", True)
+    ]
+    if lacking:
+        raise ValueError(
+            f"No budget can be shared out to {lacking}: they have no private mode, so each of "
+            "their fits has an infinite price. Bind them to an accountant without a ceiling, "
+            "PrivacyAccountant(epsilon=inf), which records that."
         )
 
 

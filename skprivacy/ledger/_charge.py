@@ -122,9 +122,9 @@ def refusal(terms: Terms, limits: Limits, totals: Totals, charge: Charge) -> str
     if no_guarantee(loss):
         return (
             f"{source} has no privacy guarantee (its loss is infinite), and a ledger with the "
-            f"ceiling epsilon = {terms.epsilon:.6g} can't pay that. Nothing was charged. Turn on "
-            "its private mode if it has one, fit it with accountant=None, or record it in a "
-            "ledger without a ceiling, PrivacyAccountant(epsilon=inf)."
+            f"ceiling epsilon = {terms.epsilon:.6g} can't pay that. Nothing was charged. Give it "
+            "an epsilon, epsilon=, if it has a private mode; or give it an accountant without a "
+            "ceiling, PrivacyAccountant(epsilon=inf), which records what has no guarantee."
         )
     left_mu = math.sqrt(max(limits.mu_squared - totals.mu_squared, 0.0))
     left_delta = max(limits.delta - totals.delta, 0.0)

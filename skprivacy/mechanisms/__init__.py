@@ -20,6 +20,8 @@ from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
 from ._rows import Rows, row_blocks, row_norms
 from ._selection import PermuteAndFlip
+from ._subsampled import SubsampledGradients
+from ._unprotected import Unprotected
 
 __all__ = [
     "Draw",
@@ -38,7 +40,9 @@ __all__ = [
     "RandomSource",
     "RoundSums",
     "Rows",
+    "SubsampledGradients",
     "Term",
+    "Unprotected",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",

@@ -89,10 +89,18 @@ class Mechanism(ABC):
     """Law of the noise: "gaussian", "laplace", "exponential" or another name."""
 
     kind: ClassVar[str]
-    """How the release is asked for: "sum", "select" or "solve"."""
+    """How the release is asked for: "sum", "select", "solve", "step" or "reveal"."""
+
+    needs_delta0: ClassVar[bool] = False
+    """Whether the price has a delta of its own; `calibrate` then takes ``delta0=``."""
 
     draw: ClassVar[Callable[..., Draw]]
     """Make the release: rows and options of the mechanism, adjacency and random source."""
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws that the price covers."""
+        return 1
 
     @abstractmethod
     def loss(self, adjacency: Adjacency) -> PrivacyLoss:

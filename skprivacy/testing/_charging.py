@@ -16,7 +16,15 @@ from sklearn.base import clone, is_classifier
 
 from ..exceptions import BudgetExceededError, LedgerError
 from ..ledger import PrivacyAccountant
-from ._problem import Problem, has_random_state, is_free, parameters, prepared, takes_weights
+from ._problem import (
+    Problem,
+    has_random_state,
+    is_free,
+    is_unprotected,
+    parameters,
+    prepared,
+    takes_weights,
+)
 from ._recording import PlantedError, before_charges, ensure, recorded_draws, replaced
 from ._state import PUBLIC_FORM, State, attributes, differing, fitted_state
 
@@ -100,7 +108,9 @@ def check_charge_comes_first(estimator: Any) -> None:
 def check_refused_charge_stops_fit(estimator: Any) -> None:
     """A charge that is refused ends the fit with its own error, and nothing else happens."""
     problem = paid_problem(estimator)
-    tiny = PrivacyAccountant(epsilon=float(estimator.epsilon) / 1e3, delta=float(estimator.delta))
+    # Any ceiling is too low for an infinite price.
+    ceiling = 1.0 if is_unprotected(estimator) else float(estimator.epsilon) / 1e3
+    tiny = PrivacyAccountant(epsilon=ceiling, delta=float(estimator.delta))
     _refused(estimator, problem, tiny, BudgetExceededError)
     broken = PrivacyAccountant()
 

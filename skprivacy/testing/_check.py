@@ -46,7 +46,7 @@ from ._pricing import (
     check_receipt,
     check_undeclared_classes_are_named,
 )
-from ._problem import has_random_state, takes_weights
+from ._problem import has_random_state, is_unprotected, takes_weights
 from ._releases import (
     check_attributes_are_releases,
     check_noise_at_large_epsilon,
@@ -113,20 +113,26 @@ def _checks(estimator: Any, *, processes: bool) -> Iterator[Check]:
     if processes:
         yield check_accountant_in_processes
     yield check_releases_are_declared
-    yield check_attributes_are_releases
-    yield check_noise_at_large_epsilon
     yield check_random_state
     if has_random_state(estimator):
         yield check_refit_starts_anew
-        if takes_weights(estimator):
-            yield check_weights_are_clipped
     yield check_no_rows_are_kept
     yield check_no_row_labels_are_kept
+    yield check_parameters_survive_fit
+    yield check_input_is_untouched
+    if not is_unprotected(estimator):
+        yield from _checks_of_noise(estimator)
+
+
+def _checks_of_noise(estimator: Any) -> Iterator[Check]:
+    """Yield the checks of what leaves the rows, which a model without a guarantee is."""
+    yield check_attributes_are_releases
+    yield check_noise_at_large_epsilon
+    if has_random_state(estimator) and takes_weights(estimator):
+        yield check_weights_are_clipped
     yield check_row_count_is_private
     yield check_no_row_attributes
     yield check_no_generator_is_kept
-    yield check_parameters_survive_fit
-    yield check_input_is_untouched
     yield check_types_are_fixed
 
 
@@ -144,6 +150,10 @@ def check_dp_estimator(
     and `accountant`, the method `plan` and the receipt `privacy_`. The checks make their
     own data of three columns, find out by its tags what the estimator is, and charge
     accountants of their own, never the one it was given.
+
+    An estimator with ``epsilon=None`` claims no guarantee. It is held to that: its price has
+    to be infinite, a ceiling has to refuse it before it touches rows, and the checks that
+    look for noise are left out. Give it an epsilon to have its private mode checked.
 
     No run can prove privacy. The checks find charges that are missing, late or wrong, and
     statistics of the rows that leave a fit without noise. Whether the noise is as large as

@@ -19,7 +19,7 @@ from sklearn.base import is_classifier
 
 from ..ledger import PrivacyAccountant
 from ..mechanisms import RandomSource
-from ._problem import LARGE, LARGER, SMALL, Problem, prepared
+from ._problem import LARGE, LARGER, SMALL, Problem, prepared, smaller_budget
 from ._recording import ensure
 from ._releases import exact_leaks
 from ._state import fitted_state, same
@@ -96,7 +96,7 @@ def check_row_count_is_private(estimator: Any) -> None:
     # Once may be chance, twice is not.
     shown = sorted(found[0] & found[1])
     ensure(not shown, f"The exact number of rows is in {shown}.")
-    epsilon = min(float(estimator.epsilon), 1.0)
+    epsilon = smaller_budget(estimator, 1.0)
     for n_rows in (SMALL, LARGE):
         problem = Problem.for_estimator(estimator, n_rows)
         leaks = exact_leaks(estimator, problem, problem.longer(), epsilon)

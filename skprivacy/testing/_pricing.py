@@ -14,11 +14,11 @@ from unittest import SkipTest
 import numpy as np
 from sklearn.base import is_classifier
 
-from ..accounting import ADJACENCIES, Adjacency
+from ..accounting import ADJACENCIES, Adjacency, PrivacyLoss
 from ..ledger import PrivacyAccountant
 from ..plan import Facts, Plan
 from ._charging import paid_problem
-from ._problem import Problem, parameters, prepared
+from ._problem import Problem, is_unprotected, parameters, prepared
 from ._recording import ensure, recorded_draws
 from ._state import attributes
 
@@ -97,6 +97,9 @@ def check_budget_is_kept(estimator: Any) -> None:
     """The price is what epsilon and delta promise: never above, and not below either."""
     problem = paid_problem(estimator)
     delta = float(estimator.delta)
+    if is_unprotected(estimator):
+        _expect_no_guarantee(estimator, problem)
+        return
     budgets = {(float(estimator.epsilon), delta), (0.5, delta), (2.0, delta), (1.0, 1e-5), (1.0, 0)}
     for epsilon, delta in sorted(budgets):
         for adjacency in ADJACENCIES:
@@ -114,6 +117,24 @@ def check_budget_is_kept(estimator: Any) -> None:
             ensure(
                 price >= epsilon * (1 - TOLERANCE),
                 f"A fit costs {price!r} only, so it adds too much noise; it promises {promise}.",
+            )
+
+
+def _expect_no_guarantee(estimator: Any, problem: Problem) -> None:
+    """Whatever delta is, the price is infinite, and plan, receipt and ledger say so."""
+    for adjacency in ADJACENCIES:
+        accountant = PrivacyAccountant(adjacency=adjacency)
+        private = prepared(estimator, accountant)
+        plan = private.plan(problem.facts(private, adjacency))
+        ensure(
+            plan.loss == PrivacyLoss.none(),
+            f"With epsilon=None nothing is guaranteed, but the plan's price is {plan.loss}.",
+        )
+        receipt = problem.fit(private).privacy_
+        for where, found in {"receipt": receipt, "ledger": accountant.spent}.items():
+            ensure(
+                found.epsilon == math.inf,
+                f"A fit without a guarantee has epsilon = {found.epsilon} in the {where}.",
             )
 
 

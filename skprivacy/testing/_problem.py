@@ -15,7 +15,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from ..accounting import Adjacency
+from ..accounting import Adjacency, PrivacyLoss
 from ..ledger import PrivacyAccountant
 from ..plan import Facts
 
@@ -154,6 +154,19 @@ def is_supervised(estimator: Any) -> bool:
 def takes_weights(estimator: Any) -> bool:
     """Whether `fit` takes sample weights."""
     return bool(has_fit_parameter(estimator, "sample_weight"))
+
+
+def is_unprotected(estimator: Any) -> bool:
+    """Whether an estimator has ``epsilon=None`` and says that its price is infinite."""
+    if parameters(estimator).get("epsilon", 1.0) is not None:
+        return False
+    facts = Problem.for_estimator(estimator).facts(estimator)
+    return bool(prepared(estimator).plan(facts).loss == PrivacyLoss.none())
+
+
+def smaller_budget(estimator: Any, most: float) -> float | None:
+    """Return an estimator's epsilon, or `most` if that is smaller; None without a guarantee."""
+    return None if is_unprotected(estimator) else min(float(estimator.epsilon), most)
 
 
 def is_free(estimator: Any, problem: Problem) -> bool:
