@@ -49,6 +49,7 @@ _SUBMODULES = (
     "ledger",
     "linear_model",
     "mechanisms",
+    "naive_bayes",
     "optimize",
     "plan",
     "preprocessing",

@@ -233,6 +233,49 @@ def bounding_assumptions(bounds: Any, clipping_norm: float | None, facts: Facts)
     return assumptions
 
 
+def box_mechanisms(bounds: Any, facts: Facts) -> list[Mechanism]:
+    """Return what a learner that works within a box releases about it: nothing if it is known."""
+    return range_mechanisms(RANGE_SHARE) if bounds is None and facts.bounds is None else []
+
+
+def box_assumptions(bounds: Any, facts: Facts) -> list[str]:
+    """Return what a learner that works within a box takes as public about it."""
+    assumptions = ["That all values are finite is public."]
+    if bounds is not None:
+        assumptions.append("The bounds of the columns were declared by the user.")
+    elif facts.bounds is not None:
+        assumptions.append("The bounds of the columns were released by the previous step.")
+    return assumptions
+
+
+def find_box(
+    X: np.ndarray, bounds: Any, release: "Release", name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds of the columns: declared, inherited or released.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    bounds
+        The learner's parameter.
+    release : Release
+        The release of a plan that has `box_mechanisms`.
+    name : str
+        Name of the learner, for errors.
+
+    Returns
+    -------
+    low, high : arrays of shape (n_features,)
+        [-1, 1] where no value was seen above the noise.
+    """
+    declared = column_bounds(bounds, X.shape[1], name)
+    known = release.facts.bounds if declared is None else declared
+    if known is not None:
+        return known
+    low, high, _ = find_range(X, release)
+    return low, high
+
+
 @dataclass(frozen=True)
 class RowScaling:
     """How a learner brings rows to a common size: (x - middle) / half, norm at most radius.
@@ -305,6 +348,11 @@ class RowScaling:
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return the scaled rows of a block, in float64."""
         scaled = (np.asarray(block, dtype=np.float64) - self.middle) / self.half
+        return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
+
+    def apply_to_columns(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the scaled values of given columns, in float64: the entries of sparse rows."""
+        scaled = (np.asarray(values, dtype=np.float64) - self.middle[columns]) / self.half[columns]
         return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
 
     @property

@@ -12,12 +12,20 @@ import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.base import DPEstimator
 from skprivacy.linear_model import DPLogisticRegression
+from skprivacy.naive_bayes import DPGaussianNB
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
-DEFAULT = [DPLogisticRegression(), DPMinMaxScaler(), DPStandardScaler()]
+DEFAULT = [
+    DPGaussianNB(),
+    DPLogisticRegression(),
+    DPMinMaxScaler(),
+    DPStandardScaler(),
+]
 
 VARIANTS = [
+    DPGaussianNB(bounds=(-3, 3)),
+    DPGaussianNB(epsilon=8.0, delta=1e-5, max_weight=3.0),
     DPLogisticRegression(bounds=(-3, 3)),
     DPLogisticRegression(bounds=(-3, 3), clipping_norm=2.0),
     DPLogisticRegression(clipping_norm=2.0, fit_intercept=False),
@@ -32,7 +40,11 @@ VARIANTS = [
 ]
 
 # scikit-learn's checks have labels of their own, which these would refuse.
-DECLARED = [DPLogisticRegression(classes=["no", "perhaps", "yes"], clipping_norm=2.0)]
+LABELS = ["no", "perhaps", "yes"]
+DECLARED = [
+    DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
+    DPLogisticRegression(classes=LABELS, clipping_norm=2.0),
+]
 
 
 def with_accountant(estimator, adjacency):

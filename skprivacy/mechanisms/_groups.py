@@ -147,7 +147,8 @@ class GaussianGroupMoments(GaussianMechanism):
             np.rint(contributions, out=contributions)
             start = stop
             # Integers up to 2^31: the sums over a block are exact in any order.
-            return ((codes == kinds).astype(np.float64) @ contributions).astype(np.int64)
+            sums = (codes == kinds).astype(np.float64) @ contributions
+            return np.asarray(sums.astype(np.int64))
 
         total = sum_blocks(rows, part)
         noisy = []

@@ -1,0 +1,5 @@
+"""Private naive Bayes classifiers."""
+
+from ._gaussian import DPGaussianNB
+
+__all__ = ["DPGaussianNB"]
