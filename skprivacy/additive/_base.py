@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import check_X_y
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._sklearn import Interval, StrOptions, check_sample_weight
@@ -20,14 +18,23 @@ from ..mechanisms import (
     GaussianHistogram,
     GaussianRounds,
     Mechanism,
-    RoundSums,
     row_blocks,
 )
 from ..plan import Facts
 from ._bins import Bins, category_bins, cell_codes, fine_edges, merge_cells, pack_columns
+from ._explain import ShapeFunction, importances, shape_functions
 from ._losses import Loss
 from ._solver import MOST_JOINT_CELLS, AdditiveSolver, Fitted
-from ._table import Schema, column_mapping, encode, is_plain, make_schema, plain_schema
+from ._table import (
+    Encoded,
+    Schema,
+    column_mapping,
+    encode,
+    encoded_by,
+    is_plain,
+    make_schema,
+    plain_schema,
+)
 
 COUNTS = "counts of rows"
 CELLS = "cells of the columns"
@@ -38,45 +45,15 @@ COUNTS_SHARE, CELLS_SHARE, ROUNDS_SHARE = 0.01, 0.08, 0.91
 CATEGORICAL_PART = 0.3
 """Part of the budget for counts that a categorical column gets, where a numeric one gets 1."""
 
+LEAST_ROWS = 10.0
+"""What a released number of rows is raised to."""
+
 MUCH, VERY_MUCH = 8e3, 3e4
 """Rows per unit of noise from which pairs are worth their noise, and finer bins are."""
 
 FEW_ROUNDS, MANY_ROUNDS = 25, 50
 FEW_BINS, MANY_BINS = 64, 128
 FEW_PAIR_COLUMNS, MANY_PAIR_COLUMNS = 5, 6
-
-
-@dataclass(frozen=True)
-class ShapeFunction:
-    """One shape function of a fitted model, for reading and drawing.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column, or of both.
-    columns : tuple of int
-        Position of the column, or of both.
-    edges : tuple of (array or None)
-        For each column, the ends of its intervals, ascending, one more than there are
-        intervals; None for a categorical column.
-    labels : tuple of (tuple of str or None)
-        For each column, names of its categories; None for a numeric one.
-    values : array of shape (n_cells,), (n_cells_1, n_cells_2), or with n_outputs last
-        What the model adds for a value in the cell. A column's cells are its intervals or
-        categories, then "other" for a categorical column, then "missing".
-    deviations : array
-        Standard deviation of each value by the noise of the fit: the band of a drawing.
-    mass : array
-        Released part of the rows in each cell.
-    """
-
-    name: str
-    columns: tuple[int, ...]
-    edges: tuple[np.ndarray | None, ...]
-    labels: tuple[tuple[str, ...] | None, ...]
-    values: np.ndarray
-    deviations: np.ndarray
-    mass: np.ndarray
 
 
 class AdditiveModel(DPEstimator):
@@ -120,11 +97,15 @@ class AdditiveModel(DPEstimator):
 
     # What is released
 
-    def _finds_ranges(self, facts: Facts) -> bool:
-        return self.bounds is None and facts.bounds is None
+    def _knows_ranges(self, facts: Facts) -> bool:
+        """Whether the bounds of the columns are public."""
+        return self.bounds is not None or facts.bounds is not None
+
+    def _knows_all_ranges(self, facts: Facts) -> bool:
+        return self._knows_ranges(facts)
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
-        ranges = range_mechanisms(RANGE_SHARE) if self._finds_ranges(facts) else []
+        ranges = [] if self._knows_all_ranges(facts) else range_mechanisms(RANGE_SHARE)
         own = 1 - math.fsum(mechanism.share for mechanism in ranges)
         return [
             *ranges,
@@ -141,12 +122,10 @@ class AdditiveModel(DPEstimator):
             assumptions.append("The bounds of the columns were released by the previous step.")
         if self.categories:
             assumptions.append("The values of categorical columns were declared by the user.")
-        schema = getattr(self, "_schema", None)
-        if schema is not None and schema.undeclared:
-            assumptions.append(
-                f"The values of the columns {', '.join(schema.undeclared)} were taken from the "
-                "rows; they are assumed to be public."
-            )
+        assumptions.append(
+            "Which columns have text, and the values of those whose categories are not declared, "
+            "were taken from the rows; they are assumed to be public."
+        )
         return assumptions
 
     # Rows in
@@ -166,10 +145,9 @@ class AdditiveModel(DPEstimator):
             seen = {name: getattr(self, name, None) for name in ("n_features_in_", "feature_names_in_")}
             X, y, sample_weight = super()._check_data(encoded, y, sample_weight, reset=True)
             vars(self).update({name: value for name, value in seen.items() if value is not None})
-        self._schema = schema
         if self.bounds is not None:
             self._declared_bounds(schema)
-        return X, y, sample_weight
+        return encoded_by(X, schema), y, sample_weight
 
     def _declared_bounds(self, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
         """Return `bounds` as two arrays; [0, 1] for categorical columns."""
@@ -215,11 +193,16 @@ class AdditiveModel(DPEstimator):
     # The fit
 
     def _fit_additive(
-        self, X: np.ndarray, loss: Loss, n_rows: float, release: Release,
-        weights: np.ndarray | None,
+        self,
+        X: Encoded,
+        loss: Loss,
+        n_rows: float,
+        bounds: tuple[np.ndarray, np.ndarray],
+        release: Release,
     ) -> None:
-        schema = self._schema
-        low, high = self._ranges(X, schema, release)
+        """Release the bins and run the rounds."""
+        schema, (low, high) = X.schema, bounds
+        X = np.asarray(X)
         rounds = release.mechanism(ROUNDS)
         assert isinstance(rounds, GaussianRounds)
         strength = n_rows / rounds.round_scale(1, release.adjacency)
@@ -232,30 +215,37 @@ class AdditiveModel(DPEstimator):
                 else FEW_PAIR_COLUMNS if strength < VERY_MUCH
                 else MANY_PAIR_COLUMNS
             )
-        bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, weights)
+        bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, loss.weights)
         packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
         cells = joint_cells(X, (low, high), bins, packs)
         solver = AdditiveSolver(cells, packs, bins, loss, n_rows, min(pair_columns, len(bins)))
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=n_rounds)
         self.bounds_ = np.where(schema.numeric, low, np.nan), np.where(schema.numeric, high, np.nan)
+        self._schema = schema
         self._bins = bins
         self._fitted = fitted
-        self.intercept_ = fitted.intercept
+        self.categories_ = list(schema.categories)
         self.n_pairs_ = sum(len(shape.columns) == 2 for shape in fitted.shapes)
 
     def _ranges(
-        self, X: np.ndarray, schema: Schema, release: Release
+        self, X: Encoded, release: Release, *more: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Return bounds of the columns, and of `more` columns, which are always found."""
+        schema = X.schema
+        n_columns, numeric = X.shape[1], schema.numeric
+        low, high = np.zeros(n_columns + len(more)), np.ones(n_columns + len(more))
         if self.bounds is not None:
-            return self._declared_bounds(schema)
-        if release.facts.bounds is not None:
-            low, high = release.facts.bounds
-            return low, np.where(high > low, high, low + 1.0)
-        low, high = np.zeros(len(schema.names)), np.ones(len(schema.names))
-        numeric = schema.numeric
-        if numeric.any():
-            values = X if numeric.all() else X[:, numeric]
-            low[numeric], high[numeric], _ = find_range(values, release)
+            low[:n_columns], high[:n_columns] = self._declared_bounds(schema)
+        elif release.facts.bounds is not None:
+            least, greatest = release.facts.bounds
+            low[:n_columns], high[:n_columns] = least, np.where(greatest > least, greatest, least + 1)
+        found = numeric & (not self._knows_ranges(release.facts))
+        mask = np.append(found, np.ones(len(more), dtype=bool))
+        if mask.any():
+            table = np.asarray(X)
+            whole = not more and found.all()
+            values = table if whole else np.column_stack([table[:, found], *more])
+            low[mask], high[mask], _ = find_range(values, release)
         return low, high
 
     def _release_bins(
@@ -303,6 +293,29 @@ class AdditiveModel(DPEstimator):
 
     # Scores and explanations
 
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Importance of every column, in sum 1, from released quantities only."""
+        return importances(self.explain_global(), len(self._bins))
+
+    def _unit(self) -> float:
+        """Return the unit of scores in explanations."""
+        return 1.0
+
+    def explain_global(self) -> list[ShapeFunction]:
+        """Return the shape functions, with bands for the noise: of columns, then of pairs.
+
+        They are functions of what the fit released: they cost nothing.
+
+        Returns
+        -------
+        list of ShapeFunction
+            In units of the score: log odds of ``classes_[1]``, scores of the softmax
+            with more classes, the target's own unit for a regressor.
+        """
+        check_is_fitted(self)
+        return shape_functions(self._fitted, self._bins, self._schema, self.bounds_, self._unit())
+
     def _scores(self, X: Any) -> np.ndarray:
         """Return the scores of rows, of shape (n_rows, n_outputs)."""
         X = self._encoded(X)
@@ -328,6 +341,11 @@ class AdditiveModel(DPEstimator):
             scores[start : start + block.shape[0]] = total
             start += block.shape[0]
         return scores
+
+
+def weights_of(sample_weight: np.ndarray | None, max_weight: float) -> np.ndarray | None:
+    """Return sample weights as parts of the largest allowed."""
+    return None if sample_weight is None else np.minimum(sample_weight / max_weight, 1.0)
 
 
 def clipped_columns(

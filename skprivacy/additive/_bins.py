@@ -73,36 +73,61 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
+MODE = "haar"
+THRESHOLD = 3.0
+ATOMS = True
+
+
+def denoise(counts: np.ndarray, noise: float) -> np.ndarray:
+    """Return counts whose insignificant Haar coefficients are 0, and no count negative."""
+    size = 1 << (counts.size - 1).bit_length()
+    level = np.zeros(size)
+    level[: counts.size] = counts
+    present = np.zeros(size)
+    present[: counts.size] = 1.0
+    sums, cells = [level], [present]
+    while sums[-1].size > 1:
+        sums.append(sums[-1].reshape(-1, 2).sum(axis=1))
+        cells.append(cells[-1].reshape(-1, 2).sum(axis=1))
+    smooth = np.maximum(sums[-1], 0.0)
+    for level, present, parent_cells in zip(sums[-2::-1], cells[-2::-1], cells[:0:-1], strict=True):
+        pair, number = level.reshape(-1, 2), present.reshape(-1, 2)
+        share = number[:, 0] / np.maximum(parent_cells, 1.0)
+        # The left child's excess over its share by cells, and the noise in that difference.
+        excess = pair[:, 0] - share * pair.sum(axis=1)
+        deviation = noise * np.sqrt(share * (1 - share) * parent_cells)
+        excess = np.where(np.abs(excess) > THRESHOLD * deviation, excess, 0.0)
+        left = np.clip(share * smooth + excess, 0.0, smooth)
+        smooth = np.stack([left, smooth - left], axis=1).ravel()
+    return smooth[: counts.size]
+
+
 def merge_cells(
     edges: np.ndarray, counts: np.ndarray, noise: float, n_rows: float, n_bins: int
 ) -> Bins:
-    """Merge fine cells from left to right into at most `n_bins` bins that stand out.
-
-    Parameters
-    ----------
-    edges : array
-        Inner edges of the fine cells.
-    counts : array of shape (len(edges) + 2,)
-        Noisy counts of the cells, the last that of missing values.
-    noise : float
-        Standard deviation of the counts' noise.
-    n_rows : float
-        Released number of rows.
-    n_bins : int
-        Most bins, and that of missing values.
-    """
-    enough = max(n_rows, 1.0) / n_bins
+    inner = counts[:-1]
+    if MODE == "haar":
+        inner = denoise(inner, noise)
+    total = max(inner.sum(), 1.0)
+    enough = total / n_bins
+    if ATOMS:
+        for _ in range(5):
+            heavy = inner >= enough
+            if heavy.sum() >= n_bins / 2: break
+            enough = max(inner[~heavy].sum(), 1.0) / (n_bins - heavy.sum())
+    enough = max(enough, EVIDENCE * noise) if MODE == "haar" else enough
     kept, masses = [], []
     mass, cells = 0.0, 0
-    for edge, count in zip([*edges, None], counts[:-1], strict=True):
+    for edge, count in zip([*edges, None], inner, strict=True):
         mass, cells = mass + count, cells + 1
-        if edge is not None and mass >= max(enough, EVIDENCE * noise * math.sqrt(cells)):
+        if edge is not None and mass >= (enough if MODE=="haar" else max(enough, EVIDENCE * noise * math.sqrt(cells))):
             kept.append(edge)
             masses.append(mass)
             mass, cells = 0.0, 0
     masses.append(max(mass, 0.0))
     if len(masses) > 1 and masses[-1] < enough / 2:
-        masses[-2] += masses.pop()
+        rest = masses.pop()
+        masses[-1] += rest
         kept.pop()
     return Bins(np.array(kept), _parts([*masses, counts[-1]]))
 

@@ -23,18 +23,31 @@ class Schema:
         Names, or numbers where there are none.
     categories : tuple of (array or None)
         The values of each categorical column; None for a numeric one.
-    undeclared : tuple of str
-        Names of columns whose categories were taken from the rows.
     """
 
     names: tuple[str, ...]
     categories: tuple[np.ndarray | None, ...]
-    undeclared: tuple[str, ...] = ()
 
     @property
     def numeric(self) -> np.ndarray:
         """Mask of the numeric columns."""
         return np.array([values is None for values in self.categories], dtype=bool)
+
+
+class Encoded(np.ndarray):
+    """An encoded table that carries the schema it was encoded by."""
+
+    schema: Schema
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self.schema = getattr(obj, "schema", Schema((), ()))
+
+
+def encoded_by(array: np.ndarray, schema: Schema) -> Encoded:
+    """Return a view of an encoded table that carries its schema."""
+    view = array.view(Encoded)
+    view.schema = schema
+    return view
 
 
 def is_plain(X: Any, categories: Any) -> bool:
@@ -44,7 +57,7 @@ def is_plain(X: Any, categories: Any) -> bool:
     if sparse.issparse(X):
         return True
     if hasattr(X, "columns"):
-        return not any(_has_values(column) for column in _frame_columns(X))
+        return not any(_has_values(column) or _is_boolean(column) for column in _frame_columns(X))
     if isinstance(X, np.ndarray):
         return X.dtype.kind not in "OUS" or not _has_text(X)
     return True
@@ -86,7 +99,6 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
         for key, values in (categories or {}).items()
     }
     found: list[np.ndarray | None] = []
-    undeclared = []
     for j, column in enumerate(columns):
         values = declared.get(j)
         if values is not None:
@@ -98,10 +110,9 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
         elif _is_boolean(column):
             values = np.array([False, True], dtype=object)
         elif _has_values(column):
-            undeclared.append(names[j])
-            values = _found_values(column)
+            values = _found_values(column, names[j])
         found.append(values)
-    return Schema(names, tuple(found), tuple(undeclared))
+    return Schema(names, tuple(found))
 
 
 def plain_schema(n_columns: int, names: Any) -> Schema:
@@ -190,14 +201,17 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value
 
 
-def _found_values(column: Any) -> np.ndarray:
-    values = column.cat.categories if hasattr(column, "cat") and hasattr(
-        column.cat, "categories"
-    ) else _objects(column)
-    found = {value for value in set(np.asarray(values, dtype=object).tolist())
-             if not _is_missing(value)}
-    ordered = sorted(found, key=lambda value: (type(value).__name__, value))
-    return np.array(ordered, dtype=object) if ordered else np.array([""], dtype=object)
+def _found_values(column: Any, name: str) -> np.ndarray:
+    categorical = hasattr(column, "cat") and hasattr(column.cat, "categories")
+    values = np.asarray(column.cat.categories, dtype=object) if categorical else _objects(column)
+    found = {value for value in set(values.tolist()) if not _is_missing(value)}
+    if len({isinstance(value, str) for value in found}) > 1:
+        # Taken as categories, its numbers would be in the receipt's assumptions: a leak.
+        raise ValueError(
+            f"Column {name!r} has both text and other values. List its values with the parameter "
+            "'categories', or make numbers of them first."
+        )
+    return np.array(sorted(found), dtype=object)
 
 
 def _numbers(column: Any, name: str) -> np.ndarray:

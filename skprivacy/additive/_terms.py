@@ -17,6 +17,8 @@ LENGTH_SCALE = 0.1
 LINEAR = 0.3
 """Range of the kernel in ranks, and the part of it that is linear."""
 
+RANK_POWER = 0.5
+WHITE = 0.0
 LEAST_EIGENVALUE = 1e-6
 LEAST_PAIR_SINGULAR_VALUE = 1e-3
 PAIR_GROUPS = 8
@@ -90,11 +92,12 @@ def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
     kernel = np.eye(mass.size)
     inner = mass[:-1] if missing else mass
     if inner.size > 1:
+        inner = inner**RANK_POWER
         ranks = np.cumsum(inner) - inner / 2
         ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
         signed = 2 * ranks - 1
         near = np.exp(-np.abs(ranks[:, np.newaxis] - ranks) / LENGTH_SCALE)
-        kernel[: inner.size, : inner.size] = (1 - LINEAR) * near + LINEAR * np.outer(signed, signed)
+        kernel[: inner.size, : inner.size] = (1 - LINEAR - WHITE) * near + LINEAR * np.outer(signed, signed) + WHITE * np.eye(inner.size)
     return kernel
 
 
