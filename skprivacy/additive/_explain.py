@@ -14,6 +14,7 @@ from ._table import Schema
 from ._terms import Shape
 
 OTHER, MISSING = "other", "missing"
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,11 @@ def _cells(
 
 
 def _interval_labels(edges: np.ndarray) -> tuple[str, ...]:
-    ends = [f"{edge:.6g}" for edge in edges]
-    inner = [f"[{a}, {b})" for a, b in zip(ends[:-2], ends[1:-1], strict=True)]
-    return (*inner, f"[{ends[-2]}, {ends[-1]}]")
+    # Some edges are the next float after a bound: that value has a cell of its own.
+    ends = ["0+" if 0 < edge < SMALLEST else f"{edge:.6g}" for edge in edges]
+    pairs = list(zip(ends[:-1], ends[1:], strict=True))
+    inner = [a if b in {a, f"{a}+"} else f"[{a}, {b})" for a, b in pairs[:-1]]
+    return (*inner, f"[{pairs[-1][0]}, {pairs[-1][1]}]")
 
 
 def _grouped_edges(edges: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray | None:

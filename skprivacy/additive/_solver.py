@@ -144,7 +144,7 @@ class AdditiveSolver:
             if number >= average_from:
                 total = theta if n_averaged == 0 else total + theta
                 n_averaged += 1
-        return self._result(total / n_averaged, noise / math.sqrt(n_averaged))
+        return self._result(total / n_averaged, noise / math.sqrt(n_averaged), ridge)
 
     def _prepare(self, rounds: RoundSums, ridge: float) -> None:
         """Set loadings by the weights, and the preconditioner of these loadings.
@@ -287,17 +287,24 @@ class AdditiveSolver:
                 codes += part.ravel()[self._cells.codes[table]]
         return codes
 
-    def _result(self, average: np.ndarray, noise: float) -> Fitted:
+    def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
+        """Return the centred shape functions of averaged coefficients."""
         values = self._values(np.split(average, self._ends[:-1]))
         intercept = self._loss.offset + values[0][0]
         deviations = []
-        for number, shape in enumerate(self._shapes):
+        for number, shape in enumerate(self._shapes[1:], start=1):
             loading = self._loadings[number]
-            centre = shape.mass @ values[number] if shape.columns else values[number][0]
             if len(shape.columns) == 1:
+                centre = shape.mass @ values[number]
+                # A cell by itself was shrunk to 0; what it knows little of is better the mean.
+                alone = slice(None) if self._bins[shape.columns[0]].edges is None else slice(-1, None)
+                square = (loading[alone] ** 2).sum(axis=1)
+                known = self._loss.curvature * self._n_rows * shape.mass[alone] * square
+                values[number][alone] += np.outer(ridge / (known + ridge), centre)
+                centre = shape.mass @ values[number]
                 values[number] = values[number] - centre
                 intercept = intercept + centre
                 loading = loading - shape.mass @ loading
             reach = loading @ self._inverses[number]
             deviations.append(noise * np.sqrt((reach * reach).sum(axis=1)))
-        return Fitted(intercept, self._shapes[1:], values[1:], deviations[1:], self._groups)
+        return Fitted(intercept, self._shapes[1:], values[1:], deviations, self._groups)

@@ -5,5 +5,6 @@ They follow scikit-learn's: made by a ``from_`` method, they hold the data, draw
 """
 
 from ._privacy_utility import PrivacyUtilityDisplay
+from ._shape_function import ShapeFunctionDisplay
 
-__all__ = ["PrivacyUtilityDisplay"]
+__all__ = ["PrivacyUtilityDisplay", "ShapeFunctionDisplay"]

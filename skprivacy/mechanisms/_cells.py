@@ -168,12 +168,13 @@ def cell_grids(noise_scale: float) -> tuple[int, int]:
     """Return the bits of the grids of residuals and loadings for a public noise scale.
 
     `noise_scale` is that of one round for sums of rows of norm 1. As it grows beyond what
-    `MOST_NOISE_BITS` allows, both grids get coarser, down to 1 bit each.
+    `MOST_NOISE_BITS` allows, both grids get coarser, that of loadings down to 1 bit. On a
+    grid of residuals above 1, of a negative number of bits, every row contributes 0.
     """
     surplus = math.frexp(noise_scale)[1] + RESIDUAL_BITS + LOADING_BITS - MOST_NOISE_BITS
     surplus = max(surplus, 0)
     loading = max(LOADING_BITS - surplus // 2, 1)
-    residual = max(RESIDUAL_BITS - (surplus - surplus // 2), 1)
+    residual = RESIDUAL_BITS - (surplus - (LOADING_BITS - loading))
     return residual, loading
 
 
