@@ -315,6 +315,7 @@ class DPEstimator(BaseEstimator, ABC):
         options: dict[str, Any] = {
             "reset": reset,
             "dtype": [np.float64, np.float32],
+            "accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False,
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
         if self.__sklearn_tags__().target_tags.required:

@@ -151,10 +151,14 @@ def norm_mechanism(share: float) -> Mechanism:
     return GaussianHistogram(name=NORM, share=share)
 
 
-def find_norm(rows: Rows, largest: float, release: "Release") -> float:
-    """Release about the .99 quantile of the row norms, at most `largest`.
+def find_norm(
+    rows: Rows, largest: float, release: "Release", *, n_longer: float | None = None
+) -> float:
+    """Release a norm that few rows pass, at most `largest`.
 
-    Where the rows are too few to be seen above the noise, `largest` itself.
+    About the .99 quantile of the row norms, and where the rows are too few to be seen
+    above the noise, `largest` itself. Or, with `n_longer`, the least norm that is not seen
+    to be passed by more than so many rows, and a quarter of `largest` where none is seen.
 
     Parameters
     ----------
@@ -163,6 +167,8 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
         Public bound on the norms: the norm of the bounds of the columns.
     release : Release
         The release of a plan that has `norm_mechanism`.
+    n_longer : float, default=None
+        Number of rows that may be longer.
     """
     edges = largest * np.exp2((np.arange(NORM_CELLS + 1) - NORM_CELLS) * NORM_OCTAVES / NORM_CELLS)
 
@@ -171,7 +177,14 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
         return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
-    if counts.sum() < 4 * release.noise_scales[NORM] * math.sqrt(counts.size):
+    noise = release.noise_scales[NORM]
+    if n_longer is not None:
+        # Row counts from each cell upwards, and twice their noise.
+        passing = np.cumsum(counts[::-1])[::-1]
+        evidence = n_longer + 2 * noise * np.sqrt(np.arange(counts.size, 0, -1))
+        seen = np.flatnonzero(passing > evidence)
+        return float(edges[seen[-1]] if seen.size else largest / 4)
+    if counts.sum() < 4 * noise * math.sqrt(counts.size):
         return float(largest)
     # Sums of noisy counts wander; the running maximum makes a distribution function.
     cumulative = np.maximum.accumulate(np.cumsum(counts))

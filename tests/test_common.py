@@ -11,27 +11,38 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.base import DPEstimator
-from skprivacy.linear_model import DPLogisticRegression
+from skprivacy.covariance import DPEmpiricalCovariance
+from skprivacy.decomposition import DPPCA
+from skprivacy.linear_model import DPLinearSVC, DPLogisticRegression
 from skprivacy.naive_bayes import DPGaussianNB
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
 DEFAULT = [
+    DPEmpiricalCovariance(),
     DPGaussianNB(),
+    DPLinearSVC(),
     DPLogisticRegression(),
     DPMinMaxScaler(),
+    DPPCA(),
     DPStandardScaler(),
 ]
 
 VARIANTS = [
+    DPEmpiricalCovariance(bounds=(-3, 3)),
+    DPEmpiricalCovariance(epsilon=8.0, assume_centered=True, store_precision=False),
     DPGaussianNB(bounds=(-3, 3)),
     DPGaussianNB(epsilon=8.0, delta=1e-5, max_weight=3.0),
+    DPLinearSVC(bounds=(-3, 3), clipping_norm=2.0),
+    DPLinearSVC(epsilon=8.0, delta=1e-5, max_weight=3.0),
     DPLogisticRegression(bounds=(-3, 3)),
     DPLogisticRegression(bounds=(-3, 3), clipping_norm=2.0),
     DPLogisticRegression(clipping_norm=2.0, fit_intercept=False),
     DPLogisticRegression(epsilon=8.0, delta=1e-5, max_weight=3.0),
     DPMinMaxScaler(bounds=(-3, 3)),
     DPMinMaxScaler(missing="ignore", feature_range=(-1, 1)),
+    DPPCA(bounds=(-3, 3)),
+    DPPCA(1, epsilon=8.0, delta=1e-5, whiten=True),
     DPStandardScaler(bounds=(-3, 3)),
     DPStandardScaler(bounds=(-3, 3), missing="ignore"),
     DPStandardScaler(missing="ignore", clip=False),
@@ -43,6 +54,7 @@ VARIANTS = [
 LABELS = ["no", "perhaps", "yes"]
 DECLARED = [
     DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
+    DPLinearSVC(classes=LABELS, clipping_norm=2.0),
     DPLogisticRegression(classes=LABELS, clipping_norm=2.0),
 ]
 
@@ -56,7 +68,10 @@ def expected_failures(estimator):
     if not hasattr(estimator, "max_weight"):
         return {}
     # There a row of weight 2 stands for two rows; here weights above max_weight are clipped.
-    return {"check_sample_weight_equivalence_on_dense_data": "weights above max_weight are clipped"}
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": "weights above max_weight are clipped"
+        for kind in ("dense", "sparse")
+    }
 
 
 @parametrize_with_checks(

@@ -1,5 +1,6 @@
 """Private linear models."""
 
 from ._logistic import DPLogisticRegression
+from ._svm import DPLinearSVC
 
-__all__ = ["DPLogisticRegression"]
+__all__ = ["DPLinearSVC", "DPLogisticRegression"]

@@ -3,38 +3,30 @@
 Three releases: the class counts, a noisy second moment of the rows, and the minimiser
 of a randomly tilted logistic loss on rows that the moment has shaped. The first two
 cost little and make the third much better; together they compose exactly in Gaussian
-differential privacy. The theory is in ``docs/theory/logistic_regression.md``.
+differential privacy. With more than two classes the loss is the cross entropy of a
+softmax, whose price is a Gaussian one up to a small delta; there is no proof of that
+under replace-one adjacency, where there is one problem for each class against the rest.
+The theory is in ``docs/theory/logistic_regression.md``.
 """
 
-import math
-from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import log_expit, logit
-from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from scipy.special import log_expit, log_softmax
 
 from .._sklearn import Interval
-from ..base import DPEstimator, Release
-from ..bounding import RowScaling, bounding_assumptions, bounding_mechanisms, column_bounds
+from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
-from ..mechanisms import GaussianHistogram, GaussianSecondMoment, Mechanism, row_blocks
-from ..optimize import ObjectivePerturbation, Shape, shape_rows, unit_rows
+from ..optimize import JointPerturbation, Logistic, ObjectivePerturbation, Perturbation, Softmax
 from ..plan import Facts
+from ._classifier import LinearClassifier, log_odds
 
-COUNTS = "class counts"
-MOMENT = "second moment of the rows"
-COEFFICIENTS = "coefficients"
-
-COUNTS_SHARE, MOMENT_SHARE, COEFFICIENTS_SHARE = 0.03, 0.15, 0.82
-INTERCEPT = 1.0
-SIGNAL = 0.3
-"""Assumed mean squared logit, the prior that the regularisation strength is chosen for."""
+SOFTMAX_RHO = 6.0
+"""Ratio of slope to curvature that softmax problems are regularised to: larger needs less noise."""
 
 
-class DPLogisticRegression(ClassifierMixin, DPEstimator):
+class DPLogisticRegression(LinearClassifier):
     """Logistic regression with differential privacy.
 
     Parameters
@@ -150,10 +142,30 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         self.classes = classes
         self.max_weight = max_weight
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        return tags
+    _signal = 0.3
+
+    def _is_joint(self, n_classes: int, facts: Facts) -> bool:
+        return n_classes > 2 and facts.adjacency == "add-remove"
+
+    def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
+        if n_classes is None:
+            return ObjectivePerturbation(name=name, share=share, row_loss=Logistic())
+        # Given the label, the gradients p - e_y span a simplex of one vertex per other class.
+        return JointPerturbation(
+            name=name,
+            share=share,
+            row_loss=Softmax(n_classes),
+            n_tails=n_classes - 1,
+            rho=SOFTMAX_RHO,
+        )
+
+    def _curvature(self, shares: np.ndarray) -> float:
+        if shares.size == 2:
+            return float(0.8 * shares[0] * shares[1])
+        return 0.5 / shares.size
+
+    def _offset(self, share: float) -> float:
+        return log_odds(share)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model and charge the accountant.
@@ -181,132 +193,6 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         """
         return self._private_fit(X, y, sample_weight)
 
-    def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
-        classes = self.classes if facts.classes is None else facts.classes
-        names = _problem_names(2 if classes is None else len(classes))
-        bounding = bounding_mechanisms(self.bounds, self.clipping_norm, facts)
-        own = 1 - math.fsum(mechanism.share for mechanism in bounding)
-        return [
-            *bounding,
-            GaussianHistogram(name=COUNTS, share=own * COUNTS_SHARE),
-            GaussianSecondMoment(name=MOMENT, share=own * MOMENT_SHARE),
-            *(
-                ObjectivePerturbation(name=name, share=own * COEFFICIENTS_SHARE / len(names))
-                for name in names
-            ),
-        ]
-
-    def _assumptions(self, facts: Facts) -> list[str]:
-        return [
-            *super()._assumptions(facts),
-            *bounding_assumptions(self.bounds, self.clipping_norm, facts),
-        ]
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        return X, y, sample_weight
-
-    def _fit(
-        self,
-        X: np.ndarray,
-        y: np.ndarray | None,
-        sample_weight: np.ndarray | None,
-        release: Release,
-    ) -> None:
-        classes = self._public_classes(y)
-        codes = np.searchsorted(classes, np.asarray(y))
-        weights = (
-            None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
-        )
-        scaling = RowScaling.from_release(
-            X, self.bounds, self.clipping_norm, release, centre=self.fit_intercept
-        )
-        constant = INTERCEPT if self.fit_intercept else 0.0
-        radius = math.hypot(scaling.radius, constant)
-
-        counts = release.sum(COUNTS, codes[:, np.newaxis], n_cells=classes.size, weights=weights)[0]
-        counts_noise = release.noise_scales[COUNTS]
-        if release.adjacency == "replace-one" and weights is None:
-            n_rows = rows_at_most = float(X.shape[0])
-        else:
-            n_rows = max(float(counts.sum()), 1.0)
-            rows_at_most = n_rows + 10 * counts_noise * math.sqrt(counts.size)
-
-        def unit_blocks() -> Iterator[np.ndarray]:
-            for block in row_blocks(X):
-                yield unit_rows(scaling.apply(block), radius, constant)
-
-        moment = release.sum(MOMENT, lambda: _weighted(unit_blocks(), weights))
-        shape = Shape.from_moment(moment, release.noise_scales[MOMENT], n_rows)
-        Z = np.empty((X.shape[0], shape.matrix.shape[0]))
-        start = 0
-        for block in unit_blocks():
-            Z[start : start + block.shape[0]] = shape_rows(block, shape)
-            start += block.shape[0]
-
-        coefficients, intercepts = [], []
-        names = _problem_names(classes.size)
-        for name, positive in zip(names, range(classes.size)[-len(names) :], strict=True):
-            prior = (counts[positive] + counts_noise) / (n_rows + 2 * counts_noise)
-            prior = float(np.clip(prior, 0.02, 0.98))
-            offset = float(np.clip(logit(prior), -3.0, 3.0)) if self.fit_intercept else 0.0
-            theta = release.solve(
-                name,
-                Z,
-                np.where(codes == positive, 1.0, -1.0),
-                rows_at_most=rows_at_most,
-                regularization=_regularization(release.mechanism(name), shape, prior, n_rows),
-                offset=offset,
-                weights=weights,
-            )
-            theta = shape.matrix @ theta / radius
-            coefficient, shift = scaling.unscale(theta[: X.shape[1]])
-            coefficients.append(coefficient)
-            intercepts.append(constant * theta[-1] + offset + shift if self.fit_intercept else 0.0)
-        self.classes_ = classes
-        self.bounds_ = scaling.bounds
-        self.coef_ = np.array(coefficients)
-        self.intercept_ = np.array(intercepts)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return the log odds of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,) or (n_samples, n_classes)
-            Log odds of ``classes_[1]`` with two classes, else of each class against
-            the others.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        if self.bounds_ is not None:
-            # Rows were clipped in training; beyond the bounds the model knows nothing.
-            X = np.clip(X, *self.bounds_)
-        scores = X @ self.coef_.T + self.intercept_
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return class probabilities, in the order of `classes_`.
 
@@ -333,34 +219,9 @@ class DPLogisticRegression(ClassifierMixin, DPEstimator):
         array of shape (n_samples, n_classes)
         """
         scores = self.decision_function(X)
+        if self._joint:
+            return np.asarray(log_softmax(scores, axis=1))
         if scores.ndim == 1:
             return np.asarray(log_expit(np.stack([-scores, scores], axis=1)))
         logs = log_expit(scores)
         return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
-
-
-def _problem_names(n_classes: int) -> list[str]:
-    """Return the names of the binary problems: one for two classes, else one a class."""
-    if n_classes <= 2:
-        return [COEFFICIENTS]
-    return [f"{COEFFICIENTS}, class {index} against the rest" for index in range(n_classes)]
-
-
-def _weighted(blocks: Iterator[np.ndarray], weights: np.ndarray | None) -> Iterator[np.ndarray]:
-    """Yield blocks whose second moment is weighted."""
-    start = 0
-    for block in blocks:
-        stop = start + block.shape[0]
-        yield block if weights is None else block * np.sqrt(weights[start:stop])[:, np.newaxis]
-        start = stop
-
-
-def _regularization(mechanism: Mechanism, shape: Shape, prior: float, n_rows: float) -> float:
-    """Return the lambda of least estimated risk: noise against shrinkage, per direction."""
-    sigma = mechanism.calibrated_noise()  # to a few per cent, which lambda decides later
-    moment = shape.shaped_moment
-    curvature = 0.8 * prior * (1 - prior) * moment
-    signal = SIGNAL * n_rows / max(float(moment.sum()), 1e-12)
-    candidates = sigma * np.geomspace(1e-3, 1e4, 200)[:, np.newaxis]
-    risk = curvature * (sigma**2 + candidates**2 * signal) / (curvature + candidates) ** 2
-    return float(candidates[np.argmin(risk.sum(axis=1)), 0])

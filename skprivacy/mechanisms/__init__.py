@@ -6,7 +6,14 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
-from ._cells import CellRows, GaussianCellCounts, GaussianRounds, RoundSums, Term
+from ._cells import (
+    CellRows,
+    GaussianCellCounts,
+    GaussianRounds,
+    Residuals,
+    RoundSums,
+    Term,
+)
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -18,7 +25,7 @@ from ._groups import GaussianGroupMoments
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
-from ._rows import Rows, row_blocks, row_norms
+from ._rows import Rows, is_sparse, row_blocks, row_norms
 from ._selection import PermuteAndFlip
 from ._subsampled import SubsampledGradients
 from ._unprotected import Unprotected
@@ -38,11 +45,13 @@ __all__ = [
     "Mechanism",
     "PermuteAndFlip",
     "RandomSource",
+    "Residuals",
     "RoundSums",
     "Rows",
     "SubsampledGradients",
     "Term",
     "Unprotected",
+    "is_sparse",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",
