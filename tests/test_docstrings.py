@@ -14,7 +14,16 @@ OPTIONAL = {"ES01", "EX01", "SA01"}
 
 # Asked of what most users call; elsewhere one line may say all that a section would.
 SECTIONS = {"PR01", "PR04", "PR07", "PR08", "RT01", "RT02", "RT03", "YD01"}
-FOR_USERS = ("datasets", "inspection", "interop", "preprocessing", "linear_model", "naive_bayes")
+FOR_USERS = (
+    "covariance",
+    "datasets",
+    "decomposition",
+    "inspection",
+    "interop",
+    "linear_model",
+    "naive_bayes",
+    "preprocessing",
+)
 
 
 def public_objects():

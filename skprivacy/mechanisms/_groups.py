@@ -134,7 +134,7 @@ class GaussianGroupMoments(GaussianMechanism):
             np.clip(block, low, high, out=z)
             z -= middle
             z /= half
-            np.clip(np.nan_to_num(z, copy=False), -1.0, 1.0, out=z)
+            np.fmin(np.fmax(z, -1.0, out=z), 1.0, out=z)  # NaN becomes -1
             if self.squares:
                 squares = contributions[:, 1 + n_columns :]
                 np.multiply(z, z, out=squares)
