@@ -48,12 +48,12 @@ CATEGORICAL_PART = 0.3
 LEAST_ROWS = 10.0
 """What a released number of rows is raised to."""
 
-MUCH, VERY_MUCH = 8e3, 3e4
+MUCH, VERY_MUCH = 1e3, 3e4
 """Rows per unit of noise from which pairs are worth their noise, and finer bins are."""
 
 FEW_ROUNDS, MANY_ROUNDS = 25, 50
 FEW_BINS, MANY_BINS = 64, 128
-FEW_PAIR_COLUMNS, MANY_PAIR_COLUMNS = 5, 6
+MOST_PAIRS = 15
 
 
 class AdditiveModel(DPEstimator):
@@ -63,7 +63,7 @@ class AdditiveModel(DPEstimator):
         **DPEstimator._parameter_constraints,
         "bounds": ["array-like", tuple, dict, None],
         "categories": [dict, None],
-        "pair_columns": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "interactions": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "max_weight": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -76,13 +76,13 @@ class AdditiveModel(DPEstimator):
         *,
         bounds: Any = None,
         categories: Any = None,
-        pair_columns: Any = "auto",
+        interactions: Any = "auto",
         max_weight: float = 1.0,
     ) -> None:
         super().__init__(epsilon, delta, accountant, random_state)
         self.bounds = bounds
         self.categories = categories
-        self.pair_columns = pair_columns
+        self.interactions = interactions
         self.max_weight = max_weight
 
     def __sklearn_tags__(self) -> Any:
@@ -208,17 +208,13 @@ class AdditiveModel(DPEstimator):
         strength = n_rows / rounds.round_scale(1, release.adjacency)
         n_rounds = FEW_ROUNDS if strength < VERY_MUCH else MANY_ROUNDS
         n_bins = FEW_BINS if strength < VERY_MUCH else MANY_BINS
-        pair_columns = self.pair_columns
-        if pair_columns == "auto":
-            pair_columns = (
-                0 if strength < MUCH
-                else FEW_PAIR_COLUMNS if strength < VERY_MUCH
-                else MANY_PAIR_COLUMNS
-            )
+        most_pairs = self.interactions
+        if most_pairs == "auto":
+            most_pairs = MOST_PAIRS if strength > MUCH else 0
         bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, loss.weights)
         packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
         cells = joint_cells(X, (low, high), bins, packs)
-        solver = AdditiveSolver(cells, packs, bins, loss, n_rows, min(pair_columns, len(bins)))
+        solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs))
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=n_rounds)
         self.bounds_ = np.where(schema.numeric, low, np.nan), np.where(schema.numeric, high, np.nan)
         self._schema = schema

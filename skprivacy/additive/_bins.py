@@ -3,10 +3,10 @@
 The fine cells of a numeric column do not depend on the rows: a uniform grid between its
 bounds, and a geometric one from either end and around 0, for heavy tails and for bounds that
 are wider than the values. One noisy histogram over them decides, as post-processing, which
-neighbours are merged: until a bin has enough rows and stands out from the noise.
+neighbours are merged: until a bin has enough rows and stands out from the noise. Before that
+the counts are denoised, which is what makes few rows and wide bounds bearable.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,15 @@ SMALLEST_STEP, LARGEST_STEP = 1e-5, 0.25
 """First and last point of the geometric grid, in widths of the column's range."""
 
 EVIDENCE = 2.5
-"""Standard deviations of noise that the rows of a bin stand out by."""
+"""Deviations of the noise on a cell that the rows of a bin are at least."""
+
+THRESHOLD = 3.0
+"""Deviations of noise from which the difference of two halves is taken for real."""
+
+STANDS_OUT = 5.0
+"""Deviations of noise from which a single cell is taken for real."""
+
+REFINEMENTS = 5
 
 
 @dataclass(frozen=True)
@@ -73,63 +81,88 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
-MODE = "haar"
-THRESHOLD = 3.0
-ATOMS = True
+def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
+    """Return counts without what noise alone would explain, and none below 0.
 
+    A cell that stands out by itself keeps its count. What is left of the total is halved and
+    halved again over the other cells; a half keeps its noisy part of the whole only where that
+    differs from the part of its cells by `THRESHOLD` deviations of the noise (hard
+    thresholding of Haar coefficients). So empty stretches, however many cells they have,
+    do not add up noise, and few rows are found in a wide range.
 
-def denoise(counts: np.ndarray, noise: float) -> np.ndarray:
-    """Return counts whose insignificant Haar coefficients are 0, and no count negative."""
+    Parameters
+    ----------
+    counts : array of shape (n_cells,)
+        Noisy counts.
+    noise : float
+        Standard deviation of their noise.
+    total : float
+        Released number of rows in all cells together.
+    """
     size = 1 << (counts.size - 1).bit_length()
-    level = np.zeros(size)
-    level[: counts.size] = counts
-    present = np.zeros(size)
-    present[: counts.size] = 1.0
-    sums, cells = [level], [present]
+    heavy = counts > STANDS_OUT * noise
+    sums, cells = [np.zeros(size)], [np.zeros(size)]
+    sums[0][: counts.size] = np.where(heavy, 0.0, counts)
+    cells[0][: counts.size] = ~heavy
     while sums[-1].size > 1:
         sums.append(sums[-1].reshape(-1, 2).sum(axis=1))
         cells.append(cells[-1].reshape(-1, 2).sum(axis=1))
-    smooth = np.maximum(sums[-1], 0.0)
-    for level, present, parent_cells in zip(sums[-2::-1], cells[-2::-1], cells[:0:-1], strict=True):
-        pair, number = level.reshape(-1, 2), present.reshape(-1, 2)
-        share = number[:, 0] / np.maximum(parent_cells, 1.0)
-        # The left child's excess over its share by cells, and the noise in that difference.
-        excess = pair[:, 0] - share * pair.sum(axis=1)
-        deviation = noise * np.sqrt(share * (1 - share) * parent_cells)
+    smooth = np.maximum(total - counts[heavy].sum(keepdims=True), 0.0)
+    for level in range(len(sums) - 2, -1, -1):
+        pairs, whole = sums[level].reshape(-1, 2), cells[level + 1]
+        share = cells[level][::2] / np.maximum(whole, 1.0)
+        excess = pairs[:, 0] - share * pairs.sum(axis=1)
+        deviation = noise * np.sqrt(share * (1 - share) * whole)
         excess = np.where(np.abs(excess) > THRESHOLD * deviation, excess, 0.0)
         left = np.clip(share * smooth + excess, 0.0, smooth)
         smooth = np.stack([left, smooth - left], axis=1).ravel()
-    return smooth[: counts.size]
+    return np.where(heavy, counts, smooth[: counts.size])
 
 
 def merge_cells(
     edges: np.ndarray, counts: np.ndarray, noise: float, n_rows: float, n_bins: int
 ) -> Bins:
-    inner = counts[:-1]
-    if MODE == "haar":
-        inner = denoise(inner, noise)
-    total = max(inner.sum(), 1.0)
-    enough = total / n_bins
-    if ATOMS:
-        for _ in range(5):
-            heavy = inner >= enough
-            if heavy.sum() >= n_bins / 2: break
-            enough = max(inner[~heavy].sum(), 1.0) / (n_bins - heavy.sum())
-    enough = max(enough, EVIDENCE * noise) if MODE == "haar" else enough
-    kept, masses = [], []
-    mass, cells = 0.0, 0
-    for edge, count in zip([*edges, None], inner, strict=True):
-        mass, cells = mass + count, cells + 1
-        if edge is not None and mass >= (enough if MODE=="haar" else max(enough, EVIDENCE * noise * math.sqrt(cells))):
+    """Merge fine cells from left to right into about `n_bins` bins that stand out.
+
+    Parameters
+    ----------
+    edges : array
+        Inner edges of the fine cells.
+    counts : array of shape (len(edges) + 2,)
+        Noisy counts of the cells, the last that of missing values.
+    noise : float
+        Standard deviation of the counts' noise.
+    n_rows : float
+        Released number of rows.
+    n_bins : int
+        Most bins, without that of missing values.
+    """
+    inner = denoise(counts[:-1], noise, n_rows - max(float(counts[-1]), 0.0))
+    enough = max(_enough(inner, n_bins), EVIDENCE * noise)
+    kept, masses, mass = [], [], 0.0
+    for edge, count in zip(edges, inner[:-1], strict=True):
+        mass += count
+        if mass >= enough:
             kept.append(edge)
             masses.append(mass)
-            mass, cells = 0.0, 0
-    masses.append(max(mass, 0.0))
+            mass = 0.0
+    masses.append(mass + inner[-1])
     if len(masses) > 1 and masses[-1] < enough / 2:
         rest = masses.pop()
         masses[-1] += rest
         kept.pop()
     return Bins(np.array(kept), _parts([*masses, counts[-1]]))
+
+
+def _enough(counts: np.ndarray, n_bins: int) -> float:
+    """Return the mass of a bin, if cells heavier than that have bins of their own."""
+    enough = max(float(counts.sum()), 1.0) / n_bins
+    for _ in range(REFINEMENTS):
+        heavy = counts >= enough
+        if heavy.sum() >= n_bins / 2:
+            break
+        enough = max(float(counts[~heavy].sum()), 1.0) / (n_bins - heavy.sum())
+    return enough
 
 
 def category_bins(counts: np.ndarray) -> Bins:

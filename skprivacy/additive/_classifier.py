@@ -43,9 +43,10 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
     classes : array-like, default=None
         All labels that can occur. None: the labels in `y` are taken to be public, and
         the receipt says so.
-    pair_columns : int or "auto", default="auto"
-        How many columns, the most important ones so far, get functions of pairs: all
-        pairs of them. "auto": none, 5 or 6, by the released number of rows and the noise.
+    interactions : int or "auto", default="auto"
+        Most functions of pairs of columns. Pairs are screened in one of the rounds, and
+        those that stand out from the noise are added. "auto": 15, or none where the
+        released number of rows is small beside the noise.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
 
@@ -121,7 +122,7 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
         bounds: Any = None,
         categories: Any = None,
         classes: Any = None,
-        pair_columns: Any = "auto",
+        interactions: Any = "auto",
         max_weight: float = 1.0,
     ) -> None:
         super().__init__(
@@ -131,7 +132,7 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
             random_state,
             bounds=bounds,
             categories=categories,
-            pair_columns=pair_columns,
+            interactions=interactions,
             max_weight=max_weight,
         )
         self.classes = classes

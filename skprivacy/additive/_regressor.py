@@ -37,8 +37,8 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
         the columns' bounds have to be found too, together with them.
     categories : dict, default=None
         Values of categorical columns; see `DPAdditiveClassifier`.
-    pair_columns : int or "auto", default="auto"
-        How many columns get functions of pairs.
+    interactions : int or "auto", default="auto"
+        Most functions of pairs of columns; see `DPAdditiveClassifier`.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
 
@@ -105,7 +105,7 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
         bounds: Any = None,
         y_bounds: Any = None,
         categories: Any = None,
-        pair_columns: Any = "auto",
+        interactions: Any = "auto",
         max_weight: float = 1.0,
     ) -> None:
         super().__init__(
@@ -115,7 +115,7 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
             random_state,
             bounds=bounds,
             categories=categories,
-            pair_columns=pair_columns,
+            interactions=interactions,
             max_weight=max_weight,
         )
         self.y_bounds = y_bounds

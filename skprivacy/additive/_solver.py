@@ -12,18 +12,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mechanisms import CellRows, RoundSums, Term
+from ..mechanisms import CellRows, Residuals, RoundSums, Term
 from ._bins import Bins
 from ._losses import Loss
-from ._terms import Shape, column_loadings, group_bins, group_loadings, pair_loadings
+from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
 
 STEP = 0.6
 INTERCEPT_WEIGHT = 0.15
 PAIR_WEIGHT = 0.3
 """Part of the squared norm of a row that is the intercept's; of the rest, the pairs'."""
 
-REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.4, 0.5
+REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.3, 0.5
 """Parts of the rounds after which columns get weights, pairs come, iterates are averaged."""
+
+ONE_PAIR_WEIGHT = 0.06
+"""Part that a single pair gets, of which all get `PAIR_WEIGHT` at most."""
+
+SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 6
+PAIR_EVIDENCE = 5.0
+"""How many columns are screened for pairs, in groups of how many bins and how many columns to a
+joint table; and the standard deviations of noise that a pair has to stand out by."""
+
+PAIR_COLUMNS = 4
 
 LEAST_IMPORTANCE, IMPORTANCE_POWER = 0.1, 0.7
 OVERSHOOT = 3.0
@@ -71,8 +81,8 @@ class AdditiveSolver:
         Target and residuals.
     n_rows : float
         Released number of rows.
-    pair_columns : int
-        How many columns get pairs.
+    most_pairs : int
+        How many pairs of columns there may be.
     """
 
     def __init__(
@@ -82,14 +92,14 @@ class AdditiveSolver:
         bins: Sequence[Bins],
         loss: Loss,
         n_rows: float,
-        pair_columns: int,
+        most_pairs: int,
     ) -> None:
         self._cells = cells
         self._packs = packs
         self._bins = bins
         self._loss = loss
         self._n_rows = n_rows
-        self._pair_columns = pair_columns
+        self._most_pairs = most_pairs
         self._groups: dict[int, np.ndarray] = {}
         place = {
             column: Term(table, (axis,))
@@ -116,17 +126,23 @@ class AdditiveSolver:
         ridge = loss.shrinkage * noise / math.sqrt(n_rounds)
         ridge = max(ridge, LEAST_RIDGE * loss.curvature * self._n_rows)
         reweight_at = round(REWEIGHT_AT * n_rounds)
-        pairs_at = round(PAIRS_AT * n_rounds) if self._pair_columns > 1 else -1
+        pairs_at = round(PAIRS_AT * n_rounds) if self._most_pairs and len(self._bins) > 1 else -1
         average_from = min(n_rounds * (1 - AVERAGE_FROM), n_rounds - 1)
         self._prepare(rounds, ridge)
         step_length = STEP
         last: tuple[np.ndarray, float] | None = None
         total, n_averaged = np.zeros(0), 0
         for number in range(n_rounds):
+            if number == pairs_at:
+                found = self._screen(rounds)
+                if found:
+                    self._add_pairs(found)
             if number in {reweight_at, pairs_at}:
-                self._reweight(with_pairs=number == pairs_at)
+                self._reweight()
                 self._prepare(rounds, ridge)
                 last = None
+            if number == pairs_at:
+                continue
             theta = np.concatenate(self._coefficients)
             gradient = loss.clip * self._noisy_gradient(rounds) - ridge * theta
             along = 0.0 if last is None else float((gradient * last[0]).sum())
@@ -185,15 +201,21 @@ class AdditiveSolver:
         return solved - np.outer(self._solved_mean, along)
 
     def _noisy_gradient(self, rounds: RoundSums) -> np.ndarray:
-        values = self._values(self._coefficients)
+        terms = [shape.term for shape in self._shapes]
+        return rounds(self._cells, terms, self._integers, self._residuals(self._cells))
+
+    def _residuals(self, cells: CellRows) -> Residuals:
+        """Return the function that gives the rows' residuals to a sum over `cells`."""
         n_outputs = self._loss.offset.size
         tables = [np.zeros((*shape, n_outputs)) for shape in self._cells.shapes]
-        for shape, value in zip(self._shapes, values, strict=True):
+        for shape, value in zip(self._shapes, self._values(self._coefficients), strict=True):
             table = shape.term.table
             tables[table] += shape.term.spread(value, self._cells.shapes[table])
         flat = [np.ascontiguousarray(table.reshape(-1, n_outputs).T) for table in tables]
 
         def residuals(rows: slice, codes: Sequence[np.ndarray]) -> np.ndarray:
+            if cells is not self._cells:
+                codes = [code[rows] for code in self._cells.codes]
             scores = np.empty((n_outputs, codes[0].size))
             for k, offset in enumerate(self._loss.offset):
                 scores[k] = offset
@@ -201,8 +223,7 @@ class AdditiveSolver:
                     scores[k] += table[k][code]
             return self._loss.residuals(scores, rows)
 
-        terms = [shape.term for shape in self._shapes]
-        return rounds(self._cells, terms, self._integers, residuals)
+        return residuals
 
     def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [
@@ -211,25 +232,23 @@ class AdditiveSolver:
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviation of each column's shape function over the rows."""
-        values = self._values(self._coefficients)
         spreads = []
-        for shape, value in list(zip(self._shapes, values, strict=True))[1 : len(self._bins) + 1]:
-            variance = shape.mass @ (value * value) - (shape.mass @ value) ** 2
+        for number in range(1, len(self._bins) + 1):
+            value = self._loadings[number] @ self._coefficients[number]
+            mass = self._shapes[number].mass
+            variance = mass @ (value * value) - (mass @ value) ** 2
             spreads.append(math.sqrt(max(float(variance.sum()), 0.0)))
         return np.array(spreads)
 
-    def _reweight(self, *, with_pairs: bool) -> None:
-        """Give columns weights by their importance so far; add pairs of the first of them."""
+    def _reweight(self) -> None:
+        """Give columns weights by their importance so far, and pairs their part."""
         spreads = self._spreads()
         share = np.maximum(spreads / max(float(spreads.max()), 1e-12), LEAST_IMPORTANCE)
         share = share**IMPORTANCE_POWER
         share *= (1 - INTERCEPT_WEIGHT) / share.sum()
         earlier = self._weights
-        if with_pairs:
-            chosen = np.argsort(-spreads, kind="stable")[: self._pair_columns]
-            self._add_pairs([int(column) for column in chosen])
         n_pairs = len(self._shapes) - 1 - len(self._bins)
-        part = PAIR_WEIGHT if n_pairs else 0.0
+        part = min(PAIR_WEIGHT, n_pairs * ONE_PAIR_WEIGHT)
         self._weights = np.concatenate(
             [
                 [INTERCEPT_WEIGHT],
@@ -241,39 +260,80 @@ class AdditiveSolver:
         for number, before in enumerate(earlier):
             self._coefficients[number] *= math.sqrt(before / self._weights[number])
 
-    def _add_pairs(self, columns: list[int]) -> None:
-        """Add the pairs of `columns`, with joint tables of up to four grouped columns.
+    def _screen(self, rounds: RoundSums) -> list[tuple[int, int]]:
+        """Spend a round on the gradients of all pairs, and return those that stand out.
 
-        Two by two the columns make couples; any pair is in a table of two couples.
+        Coarse groups of the columns are enough to see that a pair has something to say.
         """
-        grouped = {}
-        for column in columns:
-            self._groups[column] = group_bins(self._bins[column])
-            grouped[column] = group_loadings(self._bins[column], self._groups[column])
-        couples = [columns[start : start + 2] for start in range(0, len(columns), 2)]
-        packs = [[*a, *b] for a, b in itertools.combinations(couples, 2)] or [couples[0]]
-        codes = [self._grouped_codes(pack) for pack in packs]
-        shapes = tuple(tuple(grouped[column][0].size for column in pack) for pack in packs)
-        n_tables = len(self._cells.shapes)
-        self._cells = self._cells.extended(CellRows(tuple(codes), shapes))
-        for a, b in itertools.combinations(columns, 2):
-            table = next(t for t, pack in enumerate(packs) if a in pack and b in pack)
-            first, second = sorted((a, b), key=packs[table].index)
-            term = Term(
-                n_tables + table, (packs[table].index(first), packs[table].index(second))
-            )
-            (mass_a, loading_a), (mass_b, loading_b) = grouped[first], grouped[second]
-            loadings = pair_loadings(loading_a, loading_b)
-            self._shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
-            self._coefficients.append(np.zeros((loadings.shape[1], self._loss.offset.size)))
+        columns = np.argsort(-self._spreads(), kind="stable")[:SCREENED]
+        pairs = [
+            (int(a), int(b)) for a, b in itertools.combinations(sorted(columns.tolist()), 2)
+        ]
+        cells, shapes = self._pair_shapes(pairs, SCREEN_GROUPS, SCREEN_COLUMNS)[:2]
+        weight = 1 / math.sqrt(len(pairs))
+        loadings = rounds.quantise([weight * shape.loadings for shape in shapes])
+        terms = [shape.term for shape in shapes]
+        gradient = rounds(cells, terms, loadings, self._residuals(cells))
+        ends = np.cumsum([loading.shape[1] for loading in loadings])
+        scores = []
+        for part in np.split(gradient / rounds.noise_scale, ends[:-1]):
+            # Under noise alone a sum of squares: its mean is the number, its variance twice that.
+            scores.append((float((part**2).sum()) - part.size) / math.sqrt(2 * max(part.size, 1)))
+        best = sorted(range(len(pairs)), key=lambda number: -scores[number])[: self._most_pairs]
+        return [pairs[number] for number in best if scores[number] > PAIR_EVIDENCE]
 
-    def _grouped_codes(self, pack: list[int]) -> np.ndarray:
+    def _pair_shapes(
+        self, pairs: Sequence[tuple[int, int]], n_groups: int, most_columns: int
+    ) -> tuple[CellRows, list[Shape], dict[int, np.ndarray]]:
+        """Return joint tables of grouped columns that hold all pairs, and the pairs' shapes."""
+        columns = sorted({column for pair in pairs for column in pair})
+        groups = {column: group_bins(self._bins[column], n_groups) for column in columns}
+        grouped = {
+            column: group_loadings(self._bins[column], groups[column]) for column in columns
+        }
+        packs: list[list[int]] = []
+        place = {}
+        for pair in pairs:
+            for number, pack in enumerate(packs):
+                if len({*pack, *pair}) <= most_columns:
+                    pack.extend(column for column in pair if column not in pack)
+                    break
+            else:
+                number = len(packs)
+                packs.append(list(pair))
+            place[pair] = number
+        shapes = []
+        for pair in pairs:
+            pack = packs[place[pair]]
+            first, second = sorted(pair, key=pack.index)
+            (mass_a, loading_a), (mass_b, loading_b) = grouped[first], grouped[second]
+            term = Term(place[pair], (pack.index(first), pack.index(second)))
+            loadings = pair_loadings(loading_a, loading_b)
+            shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
+        cells = CellRows(
+            tuple(self._grouped_codes(pack, groups) for pack in packs),
+            tuple(tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs),
+        )
+        return cells, shapes, groups
+
+    def _add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Add shape functions of pairs."""
+        cells, shapes, self._groups = self._pair_shapes(pairs, PAIR_GROUPS, PAIR_COLUMNS)
+        n_tables = len(self._cells.shapes)
+        self._cells = self._cells.extended(cells)
+        for shape in shapes:
+            shape.term = Term(n_tables + shape.term.table, shape.term.axes)
+            self._shapes.append(shape)
+            n_loadings = shape.loadings.shape[1]
+            self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
+
+    def _grouped_codes(self, pack: list[int], groups: dict[int, np.ndarray]) -> np.ndarray:
         """Return the cells of the rows in the joint table of the groups of some columns."""
         strides = {}
         size = 1
         for column in reversed(pack):
             strides[column] = size
-            size *= int(self._groups[column].max()) + 1
+            size *= int(groups[column].max()) + 1
         codes = np.zeros(self._cells.n_rows, dtype=np.uint16)
         for table, columns in enumerate(self._packs):
             shared = [column for column in pack if column in columns]
@@ -283,7 +343,7 @@ class AdditiveSolver:
                 for column in shared:
                     along = np.ones(len(shape), dtype=int)
                     along[columns.index(column)] = -1
-                    part += (strides[column] * self._groups[column]).reshape(along).astype("u2")
+                    part += (strides[column] * groups[column]).reshape(along).astype("u2")
                 codes += part.ravel()[self._cells.codes[table]]
         return codes
 

@@ -52,21 +52,23 @@ def column_loadings(bins: Bins) -> np.ndarray:
     return _root(_kernel(bins.mass, numeric=bins.edges is not None, missing=True))
 
 
-def group_bins(bins: Bins) -> np.ndarray:
-    """Return for each bin of a column one of at most `PAIR_GROUPS` groups, for pairs.
+def group_bins(bins: Bins, n_groups: int = PAIR_GROUPS) -> np.ndarray:
+    """Return for each bin of a column one of at most `n_groups` groups, for pairs.
 
     Groups of a numeric column have about equal mass; of a categorical one, the most
     frequent values have groups of their own. Missing values go with the last group.
     """
     mass = bins.mass
     if bins.edges is None:
-        groups = np.full(mass.size, PAIR_GROUPS - 1)
-        n_own = PAIR_GROUPS - 1 if mass.size > PAIR_GROUPS else PAIR_GROUPS
+        groups = np.full(mass.size, n_groups - 1)
+        n_own = n_groups - 1 if mass.size > n_groups else n_groups
         own = np.argsort(-mass, kind="stable")[:n_own]
         groups[own] = np.arange(own.size)
     else:
-        middle = np.cumsum(mass) - mass / 2
-        groups = np.minimum((middle / mass.sum() * PAIR_GROUPS).astype(int), PAIR_GROUPS - 1)
+        inner = mass[:-1]
+        middle = np.cumsum(inner) - inner / 2
+        groups = np.minimum((middle / inner.sum() * n_groups).astype(int), n_groups - 1)
+        groups = np.append(groups, groups[-1])
     return np.unique(groups, return_inverse=True)[1]
 
 
