@@ -43,6 +43,7 @@ _SUBMODULES = (
     "base",
     "benchmarking",
     "bounding",
+    "cluster",
     "covariance",
     "datasets",
     "decomposition",
