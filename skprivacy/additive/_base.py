@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .._sklearn import Interval, StrOptions, check_sample_weight
+from .._sklearn import Interval, StrOptions
 from ..base import DPEstimator, Release
 from ..bounding import RANGE_SHARE, column_bounds, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
@@ -142,7 +142,9 @@ class AdditiveModel(DPEstimator):
             encoded = encode(X, schema)
             check_array(encoded, ensure_all_finite="allow-nan")
             # Names and number of the columns are those of X; what is checked is their values.
-            seen = {name: getattr(self, name, None) for name in ("n_features_in_", "feature_names_in_")}
+            seen = {
+                name: getattr(self, name, None) for name in ("n_features_in_", "feature_names_in_")
+            }
             X, y, sample_weight = super()._check_data(encoded, y, sample_weight, reset=True)
             vars(self).update({name: value for name, value in seen.items() if value is not None})
         if self.bounds is not None:
@@ -173,8 +175,7 @@ class AdditiveModel(DPEstimator):
                 [given[j] if numeric[j] else (0.0, 1.0) for j in range(n_columns)], dtype=float
             ).T
         bounds = column_bounds(pairs, n_columns, name)
-        assert bounds is not None
-        return bounds
+        return cast(tuple[np.ndarray, np.ndarray], bounds)
 
     def _encoded(self, X: Any) -> np.ndarray:
         """Return the table of a prediction, by the schema of `fit`."""
@@ -183,7 +184,10 @@ class AdditiveModel(DPEstimator):
         if schema.numeric.all():
             return np.asarray(
                 validate_data(
-                    self, X, reset=False, dtype=[np.float64, np.float32],
+                    self,
+                    X,
+                    reset=False,
+                    dtype=[np.float64, np.float32],
                     ensure_all_finite="allow-nan",
                 )
             )
@@ -203,8 +207,7 @@ class AdditiveModel(DPEstimator):
         """Release the bins and run the rounds."""
         schema, (low, high) = X.schema, bounds
         X = np.asarray(X)
-        rounds = release.mechanism(ROUNDS)
-        assert isinstance(rounds, GaussianRounds)
+        rounds = cast(GaussianRounds, release.mechanism(ROUNDS))
         strength = n_rows / rounds.round_scale(1, release.adjacency)
         n_rounds = FEW_ROUNDS if strength < VERY_MUCH else MANY_ROUNDS
         n_bins = FEW_BINS if strength < VERY_MUCH else MANY_BINS
@@ -234,7 +237,10 @@ class AdditiveModel(DPEstimator):
             low[:n_columns], high[:n_columns] = self._declared_bounds(schema)
         elif release.facts.bounds is not None:
             least, greatest = release.facts.bounds
-            low[:n_columns], high[:n_columns] = least, np.where(greatest > least, greatest, least + 1)
+            low[:n_columns], high[:n_columns] = (
+                least,
+                np.where(greatest > least, greatest, least + 1),
+            )
         found = numeric & (not self._knows_ranges(release.facts))
         mask = np.append(found, np.ones(len(more), dtype=bool))
         if mask.any():
@@ -284,7 +290,9 @@ class AdditiveModel(DPEstimator):
         noise = release.noise_scales[CELLS]
         return [
             category_bins(part) if edge is None else merge_cells(edge, part, sd, n_rows, n_bins)
-            for part, edge, sd in zip(np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True)
+            for part, edge, sd in zip(
+                np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True
+            )
         ]
 
     # Scores and explanations
@@ -327,13 +335,13 @@ class AdditiveModel(DPEstimator):
                 )
             ]
             total = np.repeat(fitted.intercept[np.newaxis], block.shape[0], axis=0)
-            for shape, values in zip(fitted.shapes, fitted.values, strict=True):
+            for shape in fitted.shapes:
                 if len(shape.columns) == 1:
-                    total += values[codes[shape.columns[0]]]
+                    total += shape.values[codes[shape.columns[0]]]
                 else:
                     first, second = (fitted.groups[j][codes[j]] for j in shape.columns)
                     n_second = int(fitted.groups[shape.columns[1]].max()) + 1
-                    total += values[first * n_second + second]
+                    total += shape.values[first * n_second + second]
             scores[start : start + block.shape[0]] = total
             start += block.shape[0]
         return scores
@@ -350,7 +358,8 @@ def clipped_columns(
     """Return the columns of a block as floats, numeric ones clipped to their bounds."""
     low, high = bounds
     return [
-        np.clip(column.astype(np.float64), low[j], high[j]) if numeric[j]
+        np.clip(column.astype(np.float64), low[j], high[j])
+        if numeric[j]
         else column.astype(np.float64)
         for j, column in enumerate(block.T)
     ]

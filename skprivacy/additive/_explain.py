@@ -4,14 +4,14 @@ All of it is a function of releases: values and importances use the released par
 rows, never the rows themselves, so that an explanation costs nothing more.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from ._bins import Bins
-from ._solver import Fitted
+from ._solver import Fitted, FittedShape
 from ._table import Schema
-from ._terms import Shape
 
 OTHER, MISSING = "other", "missing"
 SMALLEST = 1e-300
@@ -68,10 +68,7 @@ def shape_functions(
 ) -> list[ShapeFunction]:
     """Return the shape functions of a fit: of every column in order, then of pairs."""
     return [
-        _shape_function(shape, values * unit, deviations * unit, fitted, bins, schema, bounds)
-        for shape, values, deviations in zip(
-            fitted.shapes, fitted.values, fitted.deviations, strict=True
-        )
+        _shape_function(shape, fitted.groups, bins, schema, bounds, unit) for shape in fitted.shapes
     ]
 
 
@@ -85,30 +82,35 @@ def importances(functions: list[ShapeFunction], n_columns: int) -> np.ndarray:
 
 
 def _shape_function(
-    shape: Shape,
-    values: np.ndarray,
-    deviations: np.ndarray,
-    fitted: Fitted,
+    shape: FittedShape,
+    grouping: dict[int, np.ndarray],
     bins: list[Bins],
     schema: Schema,
     bounds: tuple[np.ndarray, np.ndarray],
+    unit: float,
 ) -> ShapeFunction:
     pair = len(shape.columns) == 2
     edges, labels = [], []
     for column in shape.columns:
-        groups = fitted.groups[column] if pair else None
-        one = _cells(bins[column], schema.categories[column], bounds[0][column], bounds[1][column])
-        edges.append(_grouped_edges(one[0], groups))
-        labels.append(_grouped_labels(one[1], groups) if one[0] is None or groups is None
-                      else _interval_labels(edges[-1]))
+        groups = grouping[column] if pair else None
+        ends, names = _cells(
+            bins[column], schema.categories[column], bounds[0][column], bounds[1][column]
+        )
+        if groups is not None:
+            names = _grouped_labels(names, groups)
+            if ends is not None:
+                ends = _grouped_edges(ends, groups)
+                names = _interval_labels(ends)
+        edges.append(ends)
+        labels.append(names)
     sizes = tuple(len(names) for names in labels)
     return ShapeFunction(
         name=" x ".join(schema.names[column] for column in shape.columns),
         columns=shape.columns,
         edges=tuple(edges),
         labels=tuple(labels),
-        values=values.reshape(*sizes, -1),
-        deviations=deviations.reshape(sizes),
+        values=unit * shape.values.reshape(*sizes, -1),
+        deviations=unit * shape.deviations.reshape(sizes),
         mass=shape.mass.reshape(sizes),
     )
 
@@ -116,9 +118,8 @@ def _shape_function(
 def _cells(
     bins: Bins, categories: np.ndarray | None, low: float, high: float
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    if bins.edges is None:
-        assert categories is not None
-        return None, (*map(str, categories), OTHER, MISSING)
+    if bins.edges is None or categories is not None:
+        return None, (*map(str, [] if categories is None else categories), OTHER, MISSING)
     edges = np.concatenate([[low], bins.edges, [high]])
     return edges, (*_interval_labels(edges), MISSING)
 
@@ -126,22 +127,18 @@ def _cells(
 def _interval_labels(edges: np.ndarray) -> tuple[str, ...]:
     # Some edges are the next float after a bound: that value has a cell of its own.
     ends = ["0+" if 0 < edge < SMALLEST else f"{edge:.6g}" for edge in edges]
-    pairs = list(zip(ends[:-1], ends[1:], strict=True))
+    pairs = list(itertools.pairwise(ends))
     inner = [a if b in {a, f"{a}+"} else f"[{a}, {b})" for a, b in pairs[:-1]]
     return (*inner, f"[{pairs[-1][0]}, {pairs[-1][1]}]")
 
 
-def _grouped_edges(edges: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray | None:
-    if edges is None or groups is None:
-        return edges
+def _grouped_edges(edges: np.ndarray, groups: np.ndarray) -> np.ndarray:
     # The last bin is that of missing values, which the last group takes in.
     starts = np.flatnonzero(np.diff(groups[:-1])) + 1
     return np.concatenate([edges[:1], edges[starts], edges[-1:]])
 
 
-def _grouped_labels(labels: tuple[str, ...], groups: np.ndarray | None) -> tuple[str, ...]:
-    if groups is None:
-        return labels
+def _grouped_labels(labels: tuple[str, ...], groups: np.ndarray) -> tuple[str, ...]:
     names = [
         [label for label, group in zip(labels, groups, strict=True) if group == number]
         for number in range(int(groups.max()) + 1)

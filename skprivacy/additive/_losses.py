@@ -24,6 +24,8 @@ class Loss(ABC):
         Scores to start from.
     curvature : float
         Typical curvature of the loss in a score.
+    variance : float
+        Typical variance of a residual, in units of the clip.
     """
 
     clip: float
@@ -36,11 +38,13 @@ class Loss(ABC):
         weights: np.ndarray | None,
         offset: np.ndarray,
         curvature: float,
+        variance: float,
     ) -> None:
         self.target = target
         self.weights = weights
         self.offset = offset
         self.curvature = curvature
+        self.variance = min(variance, 1.0)
 
     def residuals(self, scores: np.ndarray, rows: slice) -> np.ndarray:
         """Return weighted residuals, of shape (n_outputs, n), from scores of that shape."""
@@ -58,11 +62,11 @@ class Logistic(Loss):
     clip = 0.6
     shrinkage = 1.5
 
-    def __init__(
-        self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray
-    ) -> None:
+    def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
         offset = np.log(priors[1:] / priors[:1])
-        super().__init__(target, weights, offset, math.sqrt(0.25 * float(priors[0] * priors[1])))
+        variance = float(priors[0] * priors[1])
+        curvature = math.sqrt(0.25 * variance)
+        super().__init__(target, weights, offset, curvature, variance / self.clip**2)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.clip((target - expit(scores)) / self.clip, -1.0, 1.0)
@@ -74,11 +78,10 @@ class Softmax(Loss):
     clip = 0.6 * math.sqrt(2.0)
     shrinkage = 1.5
 
-    def __init__(
-        self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray
-    ) -> None:
-        curvature = math.sqrt(0.5 * float(np.max(priors * (1 - priors))))
-        super().__init__(target, weights, np.log(priors), curvature)
+    def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
+        variance = float(np.max(priors * (1 - priors)))
+        curvature = math.sqrt(0.5 * variance)
+        super().__init__(target, weights, np.log(priors), curvature, variance / self.clip**2)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
         # Sums over classes are made in order of the classes, wherever a row stands.
@@ -101,7 +104,7 @@ class Squared(Loss):
     shrinkage = 3.0
 
     def __init__(self, target: np.ndarray, weights: np.ndarray | None) -> None:
-        super().__init__(target, weights, np.array([0.5]), 1.0)
+        super().__init__(target, weights, np.array([0.5]), 1.0, 0.5)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.clip((target - scores) / self.clip, -1.0, 1.0)

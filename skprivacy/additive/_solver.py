@@ -44,25 +44,43 @@ MOST_JOINT_CELLS = 4096
 
 
 @dataclass(frozen=True)
+class FittedShape:
+    """A shape function as the rounds end with it, all of it released.
+
+    Parameters
+    ----------
+    columns : tuple of int
+        The column, or the two.
+    mass : array of shape (n_cells,)
+        Released parts of the rows in its cells.
+    values : array of shape (n_cells, n_outputs)
+        Its values; their mean over the mass is 0.
+    deviations : array of shape (n_cells,)
+        Standard deviation of each value by the noise of the rounds.
+    """
+
+    columns: tuple[int, ...]
+    mass: np.ndarray
+    values: np.ndarray
+    deviations: np.ndarray
+
+
+@dataclass(frozen=True)
 class Fitted:
-    """What the rounds end with, all of it released.
+    """What the rounds end with.
 
     Parameters
     ----------
     intercept : array of shape (n_outputs,)
-    shapes : list of Shape
-    values : list of arrays of shape (n_cells, n_outputs)
-        Values of the shape functions.
-    deviations : list of arrays of shape (n_cells,)
-        Standard deviation of each value by the noise of the rounds.
+        Mean scores.
+    shapes : tuple of FittedShape
+        The columns' functions in order, then those of pairs.
     groups : dict of int to array
         Group of every bin of the columns that are in pairs.
     """
 
     intercept: np.ndarray
-    shapes: list[Shape]
-    values: list[np.ndarray]
-    deviations: list[np.ndarray]
+    shapes: tuple[FittedShape, ...]
     groups: dict[int, np.ndarray]
 
 
@@ -181,9 +199,7 @@ class AdditiveSolver:
         for shape, loading in zip(self._shapes, self._loadings, strict=True):
             mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
             moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
-            self._inverses.append(
-                np.linalg.inv(curvature * moment + ridge * np.eye(mean.size))
-            )
+            self._inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
             means.append(mean)
         self._mean = np.concatenate(means)
         self._solved_mean = self._blocks(self._mean[:, np.newaxis])[:, 0]
@@ -226,9 +242,7 @@ class AdditiveSolver:
         return residuals
 
     def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [
-            loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)
-        ]
+        return [loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)]
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviation of each column's shape function over the rows."""
@@ -266,19 +280,23 @@ class AdditiveSolver:
         Coarse groups of the columns are enough to see that a pair has something to say.
         """
         columns = np.argsort(-self._spreads(), kind="stable")[:SCREENED]
-        pairs = [
-            (int(a), int(b)) for a, b in itertools.combinations(sorted(columns.tolist()), 2)
-        ]
+        pairs = [(int(a), int(b)) for a, b in itertools.combinations(sorted(columns.tolist()), 2)]
         cells, shapes = self._pair_shapes(pairs, SCREEN_GROUPS, SCREEN_COLUMNS)[:2]
         weight = 1 / math.sqrt(len(pairs))
         loadings = rounds.quantise([weight * shape.loadings for shape in shapes])
         terms = [shape.term for shape in shapes]
         gradient = rounds(cells, terms, loadings, self._residuals(cells))
-        ends = np.cumsum([loading.shape[1] for loading in loadings])
-        scores = []
-        for part in np.split(gradient / rounds.noise_scale, ends[:-1]):
-            # Under noise alone a sum of squares: its mean is the number, its variance twice that.
-            scores.append((float((part**2).sum()) - part.size) / math.sqrt(2 * max(part.size, 1)))
+        unit = 2.0**-rounds.loading_bits / rounds.noise_scale
+        scores, start = [], 0
+        for shape, loading in zip(shapes, loadings, strict=True):
+            part = gradient[start : start + loading.shape[1]] / rounds.noise_scale
+            start += loading.shape[1]
+            # Where a pair has nothing to say: the noise, and that of drawing so many rows.
+            spread = self._n_rows * self._loss.variance
+            variance = 1 + spread * (shape.mass @ (unit * loading) ** 2)
+            expected = part.shape[1] * float(variance.sum())
+            deviation = math.sqrt(2 * part.shape[1] * float((variance**2).sum()))
+            scores.append((float((part**2).sum()) - expected) / max(deviation, 1.0))
         best = sorted(range(len(pairs)), key=lambda number: -scores[number])[: self._most_pairs]
         return [pairs[number] for number in best if scores[number] > PAIR_EVIDENCE]
 
@@ -288,20 +306,16 @@ class AdditiveSolver:
         """Return joint tables of grouped columns that hold all pairs, and the pairs' shapes."""
         columns = sorted({column for pair in pairs for column in pair})
         groups = {column: group_bins(self._bins[column], n_groups) for column in columns}
-        grouped = {
-            column: group_loadings(self._bins[column], groups[column]) for column in columns
-        }
+        grouped = {column: group_loadings(self._bins[column], groups[column]) for column in columns}
         packs: list[list[int]] = []
         place = {}
         for pair in pairs:
-            for number, pack in enumerate(packs):
-                if len({*pack, *pair}) <= most_columns:
-                    pack.extend(column for column in pair if column not in pack)
-                    break
-            else:
-                number = len(packs)
-                packs.append(list(pair))
-            place[pair] = number
+            fits = [n for n, pack in enumerate(packs) if len({*pack, *pair}) <= most_columns]
+            place[pair] = fits[0] if fits else len(packs)
+            if not fits:
+                packs.append([])
+            pack = packs[place[pair]]
+            pack.extend(column for column in pair if column not in pack)
         shapes = []
         for pair in pairs:
             pack = packs[place[pair]]
@@ -351,20 +365,29 @@ class AdditiveSolver:
         """Return the centred shape functions of averaged coefficients."""
         values = self._values(np.split(average, self._ends[:-1]))
         intercept = self._loss.offset + values[0][0]
-        deviations = []
+        fitted = []
         for number, shape in enumerate(self._shapes[1:], start=1):
-            loading = self._loadings[number]
+            value, loading = values[number], self._loadings[number]
             if len(shape.columns) == 1:
-                centre = shape.mass @ values[number]
-                # A cell by itself was shrunk to 0; what it knows little of is better the mean.
-                alone = slice(None) if self._bins[shape.columns[0]].edges is None else slice(-1, None)
-                square = (loading[alone] ** 2).sum(axis=1)
-                known = self._loss.curvature * self._n_rows * shape.mass[alone] * square
-                values[number][alone] += np.outer(ridge / (known + ridge), centre)
-                centre = shape.mass @ values[number]
-                values[number] = values[number] - centre
-                intercept = intercept + centre
+                value = self._towards_the_mean(number, value, ridge)
+                centre = shape.mass @ value
+                value, intercept = value - centre, intercept + centre
                 loading = loading - shape.mass @ loading
             reach = loading @ self._inverses[number]
-            deviations.append(noise * np.sqrt((reach * reach).sum(axis=1)))
-        return Fitted(intercept, self._shapes[1:], values[1:], deviations, self._groups)
+            deviation = noise * np.sqrt((reach * reach).sum(axis=1))
+            fitted.append(FittedShape(shape.columns, shape.mass, value, deviation))
+        return Fitted(intercept, tuple(fitted), self._groups)
+
+    def _towards_the_mean(self, number: int, value: np.ndarray, ridge: float) -> np.ndarray:
+        """Return values where cells that little is known of lean to the mean instead of to 0.
+
+        Only cells that share their evidence with no other: categories and missing values.
+        """
+        shape = self._shapes[number]
+        numeric = self._bins[shape.columns[0]].edges is not None
+        alone = slice(-1, None) if numeric else slice(None)
+        square = (self._loadings[number][alone] ** 2).sum(axis=1)
+        known = self._loss.curvature * self._n_rows * shape.mass[alone] * square
+        moved = value.copy()
+        moved[alone] += np.outer(ridge / (known + ridge), shape.mass @ value)
+        return moved

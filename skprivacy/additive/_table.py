@@ -5,6 +5,7 @@ shape (n_rows, n_columns): numbers as they are, categories as codes 0, 1, ..., a
 outside the declared list as the code after the last, and NaN where a value is missing.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -198,7 +199,10 @@ def _objects(column: Any) -> np.ndarray:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value
+    return value is None or (
+        type(value).__name__ in {"NAType", "NaTType"}
+        or (isinstance(value, float) and math.isnan(value))
+    )
 
 
 def _found_values(column: Any, name: str) -> np.ndarray:
@@ -232,7 +236,9 @@ def _numbers(column: Any, name: str) -> np.ndarray:
 def _codes(column: Any, values: np.ndarray) -> np.ndarray:
     if hasattr(column, "cat") and hasattr(column.cat, "categories"):
         # Few categories stand for many values.
-        table = np.append(_codes_of(np.asarray(column.cat.categories, dtype=object), values), np.nan)
+        table = np.append(
+            _codes_of(np.asarray(column.cat.categories, dtype=object), values), np.nan
+        )
         return np.asarray(table[np.asarray(column.cat.codes)])
     return _codes_of(_objects(column), values)
 

@@ -99,7 +99,11 @@ def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
         ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
         signed = 2 * ranks - 1
         near = np.exp(-np.abs(ranks[:, np.newaxis] - ranks) / LENGTH_SCALE)
-        kernel[: inner.size, : inner.size] = (1 - LINEAR - WHITE) * near + LINEAR * np.outer(signed, signed) + WHITE * np.eye(inner.size)
+        kernel[: inner.size, : inner.size] = (
+            (1 - LINEAR - WHITE) * near
+            + LINEAR * np.outer(signed, signed)
+            + WHITE * np.eye(inner.size)
+        )
     return kernel
 
 

@@ -11,7 +11,6 @@ BAND = 2.0
 """Standard deviations of noise on either side."""
 
 
-
 class ShapeFunctionDisplay:
     """What an additive model adds to its score for each value of a column.
 

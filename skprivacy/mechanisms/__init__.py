@@ -31,7 +31,9 @@ from ._subsampled import SubsampledGradients
 from ._unprotected import Unprotected
 
 __all__ = [
+    "CellRows",
     "Draw",
+    "GaussianCellCounts",
     "GaussianGroupMoments",
     "GaussianHistogram",
     "GaussianMechanism",

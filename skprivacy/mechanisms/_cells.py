@@ -336,7 +336,9 @@ class GaussianRounds(GaussianMechanism):
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
-        return f"{self.sensitivity(adjacency):.6g} (L2 of each of T rounds, sqrt(T) times the noise)"
+        return (
+            f"{self.sensitivity(adjacency):.6g} (L2 of each of T rounds, sqrt(T) times the noise)"
+        )
 
     def draw(
         self,
@@ -362,4 +364,6 @@ class GaussianRounds(GaussianMechanism):
 
     def round_scale(self, n_rounds: int, adjacency: Adjacency) -> float:
         """Return the noise scale of each of `n_rounds` rounds, rounded up."""
-        return rounded_up(self._scale(self.sensitivity(adjacency)) * rounded_up(math.sqrt(n_rounds)))
+        return rounded_up(
+            self._scale(self.sensitivity(adjacency)) * rounded_up(math.sqrt(n_rounds))
+        )

@@ -66,7 +66,7 @@ def spent_of(model, adjacency, one, other):
     first = record(run(one))
     second = replay(run(other), first)
     assert_same_model(first.result, second.result)
-    price = first.result.privacy_.mu ** 2
+    price = first.result.privacy_.mu**2
     return float(transcript_mu_squared(first, second)) / price
 
 
@@ -126,13 +126,11 @@ def test_pairs_spend_no_more_either(adjacency):
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1e9])
 def test_weights_spend_no_more_either(weight):
     one, other = neighbours("add-remove", "ends", 100, (0, 1, 0))
-    model = DPAdditiveClassifier(
-        4.0, classes=[0, 1], max_weight=2.0, random_state=0, **DECLARED
-    )
+    model = DPAdditiveClassifier(4.0, classes=[0, 1], max_weight=2.0, random_state=0, **DECLARED)
     weights = np.append(np.full(100, 1.5), weight)
     first = record(lambda: type(model)(**model.get_params()).fit(*one, weights))
     second = replay(lambda: type(model)(**model.get_params()).fit(*other, weights[:-1]), first)
-    spent = float(transcript_mu_squared(first, second)) / first.result.privacy_.mu ** 2
+    spent = float(transcript_mu_squared(first, second)) / first.result.privacy_.mu**2
     assert spent <= (1 + 1e-9) * min(weight / 2, 1) ** 2
     assert spent >= 0.8 * min(weight / 2, 1) ** 2
 
@@ -172,8 +170,9 @@ def odds_audit(n_runs, epsilon):
         found = []
         for _ in range(n_runs):
             transcript = record(fit(truth))
-            found.append(log_odds(transcript, [replay(fit(one), transcript),
-                                               replay(fit(other), transcript)]))
+            found.append(
+                log_odds(transcript, [replay(fit(one), transcript), replay(fit(other), transcript)])
+            )
         return np.array(found)
 
     claimed = fit(one)().privacy_.mu

@@ -92,7 +92,7 @@ def test_many_rows_make_many_bins_of_like_mass():
 def test_packs_hold_every_column_once_within_their_size():
     sizes = [66, 66, 5, 3, 44, 20, 2, 9000]
     packs = pack_columns(sizes, 4096)
-    assert sorted(sum(packs, [])) == list(range(len(sizes)))
+    assert sorted(column for pack in packs for column in pack) == list(range(len(sizes)))
     for pack in packs:
         assert np.prod([sizes[j] for j in pack]) <= 4096 or len(pack) == 1
     assert len(packs) <= 5

@@ -24,8 +24,9 @@ def frames():
     yield "pandas", pandas
     yield "pandas text", pandas.astype({"letter": "string", "flag": "boolean", "size": "Float64"})
     yield "pandas categorical", pandas.astype({"letter": "category"})
-    yield "polars", pl.DataFrame(ROWS, schema=NAMES, orient="row").with_columns(
-        pl.col("size").fill_nan(None)
+    yield (
+        "polars",
+        pl.DataFrame(ROWS, schema=NAMES, orient="row").with_columns(pl.col("size").fill_nan(None)),
     )
 
 

@@ -94,7 +94,10 @@ def test_a_quantised_residual_is_a_function_of_its_row(k):
     together = quantise_residuals(residuals, 16)
     alone = [quantise_residuals(residuals[:, i : i + 1], 16)[:, 0] for i in range(0, 1001, 50)]
     np.testing.assert_array_equal(together[:, ::50].T, alone)
-    assert np.abs(together / 2**16 - residuals / np.maximum(1, np.sqrt((residuals**2).sum(0)))).max() < 2**-15
+    assert (
+        np.abs(together / 2**16 - residuals / np.maximum(1, np.sqrt((residuals**2).sum(0)))).max()
+        < 2**-15
+    )
 
 
 def test_sums_are_exact():
@@ -110,12 +113,11 @@ def test_sums_are_exact():
     quantised = quantise_residuals(residuals, residual_bits).astype(object)
     a, b, c = codes.T
     expected = []
-    for loading, cell in zip(loadings, [0 * a, a, b, c, 2 * a + b], strict=True):
-        integers = RoundSums(1, mechanism.round_scale(1, "add-remove"), None).quantise(loadings)
-        loading = integers[len(expected)].astype(object)
+    integers = RoundSums(1, mechanism.round_scale(1, "add-remove"), None).quantise(loadings)
+    for loading, cell in zip(integers, [0 * a, a, b, c, 2 * a + b], strict=True):
         sums = np.zeros((loading.shape[0], 2), dtype=object)
         np.add.at(sums, cell, quantised.T)
-        expected.append(loading.T @ sums)
+        expected.append(loading.T.astype(object) @ sums)
     assert loading_bits > 10
     np.testing.assert_array_equal(
         transcript.releases[0].total, np.concatenate(expected).astype(np.int64)
@@ -166,9 +168,7 @@ def test_halved_noise_is_found():
     base, residuals = np.zeros((1, 3), int), np.zeros((1, 1))
     mechanism = calibrated(GaussianRounds, "add-remove", 0.3)
     with halved_noise():
-        first = record(
-            rounds(mechanism, np.zeros((2, 3)), np.array([[0.0, 1.0]]), "add-remove")
-        )
+        first = record(rounds(mechanism, np.zeros((2, 3)), np.array([[0.0, 1.0]]), "add-remove"))
         second = replay(rounds(mechanism, base, residuals, "add-remove"), first)
     assert transcript_mu_squared(first, second) > 3 * 0.3**2
 
