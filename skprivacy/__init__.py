@@ -39,6 +39,7 @@ __all__ = [
 _HOME = {"PrivacyAccountant": "ledger", "PrivacyLoss": "accounting"}
 _SUBMODULES = (
     "accounting",
+    "additive",
     "attacks",
     "base",
     "benchmarking",

@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skprivacy
 from skprivacy import PrivacyAccountant
+from skprivacy.additive import DPAdditiveClassifier, DPAdditiveRegressor
 from skprivacy.base import DPEstimator
 from skprivacy.cluster import DPKMeans
 from skprivacy.covariance import DPEmpiricalCovariance
@@ -25,6 +26,8 @@ from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
 DEFAULT = [
+    DPAdditiveClassifier(),
+    DPAdditiveRegressor(),
     DPEmpiricalCovariance(),
     DPGaussianNB(),
     DPKMeans(),
@@ -38,6 +41,10 @@ DEFAULT = [
 ]
 
 VARIANTS = [
+    DPAdditiveClassifier(bounds=(-3, 3)),
+    DPAdditiveClassifier(bounds=(-3, 3), interactions=3, epsilon=8.0, max_weight=3.0),
+    DPAdditiveRegressor(bounds=(-3, 3), y_bounds=(-2, 2)),
+    DPAdditiveRegressor(y_bounds=(-2, 2), epsilon=8.0, delta=1e-5, max_weight=3.0),
     DPEmpiricalCovariance(bounds=(-3, 3)),
     DPEmpiricalCovariance(epsilon=8.0, assume_centered=True, store_precision=False),
     DPGaussianNB(bounds=(-3, 3)),
@@ -67,6 +74,7 @@ VARIANTS = [
 # scikit-learn's checks have labels of their own, which these would refuse.
 LABELS = ["no", "perhaps", "yes"]
 DECLARED = [
+    DPAdditiveClassifier(classes=LABELS, bounds=(-3, 3)),
     DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
     DPLinearSVC(classes=LABELS, clipping_norm=2.0),
     DPLogisticRegression(classes=LABELS, clipping_norm=2.0),
