@@ -51,15 +51,16 @@ RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
 
 
-def range_mechanisms(share: float) -> list[Mechanism]:
+def range_mechanisms(
+    share: float, names: tuple[str, str] = (MAGNITUDE, POSITION)
+) -> list[Mechanism]:
     """Return the two mechanisms that `find_range` draws, together worth `share`."""
-    return [
-        GaussianHistogram(name=MAGNITUDE, share=share / 2),
-        GaussianHistogram(name=POSITION, share=share / 2),
-    ]
+    return [GaussianHistogram(name=name, share=share / 2) for name in names]
 
 
-def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def find_range(
+    X: np.ndarray, release: "Release", names: tuple[str, str] = (MAGNITUDE, POSITION)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Release a range for every column.
 
     Parameters
@@ -68,6 +69,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         Finite values or NaN; NaN counts nowhere.
     release : Release
         The release of a plan that has `range_mechanisms`.
+    names : tuple of two str
+        Names of the two releases.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         Whether the column's values were seen above the noise; where not, the range is
         [-1, 1] and means nothing.
     """
-    counts = release.sum(MAGNITUDE, lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
-    thresholds = release.noise_scales[MAGNITUDE] * _evidence(_magnitude_weights())
+    counts = release.sum(names[0], lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
+    thresholds = release.noise_scales[names[0]] * _evidence(_magnitude_weights())
     first, last = _occupied(counts, thresholds)
     # A column that is mostly 0 has the range of the central cell: clipped to it, other values
     # become an indicator of their sign, which is still of use.
@@ -94,8 +97,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
             cells = np.floor((block - low) / width)
         return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
 
-    counts = release.sum(POSITION, lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
-    thresholds = release.noise_scales[POSITION] * _evidence(np.ones(N_POSITIONS))
+    counts = release.sum(names[1], lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
+    thresholds = release.noise_scales[names[1]] * _evidence(np.ones(N_POSITIONS))
     first, last = _occupied(counts, thresholds)
     cells = np.arange(N_POSITIONS)
     between = (first[:, np.newaxis] <= cells) & (cells <= last[:, np.newaxis])

@@ -46,8 +46,11 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     classes: Any
     max_weight: float
 
-    _signal: ClassVar[float]
+    _signal: ClassVar[float] = 0.3
     """Assumed mean squared score, the prior that the regularisation is chosen for."""
+
+    _joint_signal: ClassVar[float] = 1.0
+    """The same of one class's score in a joint problem."""
 
     @abstractmethod
     def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
@@ -61,7 +64,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     def _offset(self, share: float) -> float:
         """Return the score, without features, of a class with this share of the rows."""
 
-    def _is_joint(self, n_classes: int, facts: Facts) -> bool:
+    def _is_joint(self, n_classes: int) -> bool:
         """Whether one problem has a score for each class."""
         return False
 
@@ -82,7 +85,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
             moment_mechanism(own * MOMENT_SHARE, facts),
         ]
         rest = own * (1 - COUNTS_SHARE - MOMENT_SHARE)
-        if self._is_joint(n_classes, facts):
+        if self._is_joint(n_classes):
             return [*mechanisms, self._objective(COEFFICIENTS, rest, n_classes)]
         names = problem_names(n_classes)
         return [*mechanisms, *(self._objective(name, rest / len(names), None) for name in names)]
@@ -123,8 +126,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
         )
         shares = np.clip((counts + noise) / (n_rows + 2 * noise), 0.02, 0.98)
         common = {"rows_at_most": rows_at_most, "weights": weights}
-        self._joint = self._is_joint(classes.size, release.facts)
-        if self._joint:
+        if self._is_joint(classes.size):
             offsets = np.log(shares)
             offsets = np.clip(offsets - offsets.mean(), -LARGEST_OFFSET, LARGEST_OFFSET)
             theta = release.solve(
@@ -132,7 +134,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
                 problem.rows,
                 codes,
                 regularization=problem.regularization(
-                    _noise(release, COEFFICIENTS), self._curvature(shares), self._signal
+                    _noise(release, COEFFICIENTS), self._curvature(shares), self._joint_signal
                 ),
                 offset=offsets if self.fit_intercept else 0.0,
                 **common,

@@ -4,9 +4,8 @@ Three releases: the class counts, a noisy second moment of the rows, and the min
 of a randomly tilted logistic loss on rows that the moment has shaped. The first two
 cost little and make the third much better; together they compose exactly in Gaussian
 differential privacy. With more than two classes the loss is the cross entropy of a
-softmax, whose price is a Gaussian one up to a small delta; there is no proof of that
-under replace-one adjacency, where there is one problem for each class against the rest.
-The theory is in ``docs/theory/logistic_regression.md``.
+softmax, whose price is a Gaussian one up to a small delta. The theory is in
+``docs/theory/logistic_regression.md``.
 """
 
 from numbers import Real
@@ -19,7 +18,6 @@ from .._sklearn import Interval
 from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
 from ..optimize import JointPerturbation, Logistic, ObjectivePerturbation, Perturbation, Softmax
-from ..plan import Facts
 from ._classifier import LinearClassifier, log_odds
 
 SOFTMAX_RHO = 6.0
@@ -83,12 +81,13 @@ class DPLogisticRegression(LinearClassifier):
     Notes
     -----
     Released, under add-remove (replace-one) adjacency: class counts, L2 sensitivity 1
-    (sqrt(2)); the second moment of the rows, sensitivity 1 (sqrt(2)); for each class,
-    one if there are two, the coefficients by objective perturbation, where a row's
-    gradient has norm at most 1 (two rows as a group), with noise for the solver's
-    tolerance. Each is Gaussian-DP, exactly composed; the shares of mu squared are .03,
-    .15 and .82, the last split evenly over the classes. The number of iterations, norms
-    of gradients and the number of rows do not leave the fit.
+    (sqrt(2)); the second moment of the rows, sensitivity 1 (sqrt(2)); the coefficients
+    by objective perturbation, with noise for the solver's tolerance. With two classes a
+    row's gradient has norm at most 1 (two rows as a group), and all is Gaussian-DP,
+    exactly composed. With more classes it has norm at most sqrt(2), and the coefficients
+    are Gaussian-DP up to a hundredth of delta. The shares of mu squared are .03, .15 and
+    .82. The number of iterations, norms of gradients and the number of rows do not leave
+    the fit.
 
     The strength of regularisation is chosen from released quantities; there is no `C`.
 
@@ -142,10 +141,8 @@ class DPLogisticRegression(LinearClassifier):
         self.classes = classes
         self.max_weight = max_weight
 
-    _signal = 0.3
-
-    def _is_joint(self, n_classes: int, facts: Facts) -> bool:
-        return n_classes > 2 and facts.adjacency == "add-remove"
+    def _is_joint(self, n_classes: int) -> bool:
+        return n_classes > 2
 
     def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
         if n_classes is None:
@@ -203,7 +200,6 @@ class DPLogisticRegression(LinearClassifier):
         Returns
         -------
         array of shape (n_samples, n_classes)
-            With more than two classes, the one-against-rest probabilities, normalised.
         """
         return np.asarray(np.exp(self.predict_log_proba(X)))
 
@@ -219,9 +215,6 @@ class DPLogisticRegression(LinearClassifier):
         array of shape (n_samples, n_classes)
         """
         scores = self.decision_function(X)
-        if self._joint:
-            return np.asarray(log_softmax(scores, axis=1))
         if scores.ndim == 1:
             return np.asarray(log_expit(np.stack([-scores, scores], axis=1)))
-        logs = log_expit(scores)
-        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+        return np.asarray(log_softmax(scores, axis=1))

@@ -149,6 +149,17 @@ class LinearProblem:
         risk = h * (noise**2 + candidates**2 * size) / (h + candidates) ** 2
         return float(candidates[np.argmin(risk.sum(axis=1)), 0])
 
+    def penalty(self, strength: float) -> np.ndarray:
+        """Return B with |B w|^2 = strength times the squared norm of the columns' coefficients.
+
+        The coefficients are those for the columns as given; the intercept is left out.
+        """
+        n_features = self.scaling.half.size
+        matrix = self.shape.matrix
+        matrix = matrix[:n_features] if matrix.ndim == 2 else np.diag(matrix)[:n_features]
+        scale = math.sqrt(strength) / (self.radius * self.scaling.half)
+        return np.asarray(scale[:, np.newaxis] * matrix)
+
     def original(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """Return coefficients for the columns as given, and an intercept, of one score."""
         theta = self.shape @ theta / self.radius

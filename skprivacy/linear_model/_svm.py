@@ -131,8 +131,6 @@ class DPLinearSVC(LinearClassifier):
         self.classes = classes
         self.max_weight = max_weight
 
-    _signal = 0.3
-
     def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
         return ObjectivePerturbation(name=name, share=share, row_loss=HuberisedHinge())
 

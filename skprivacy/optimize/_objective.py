@@ -118,6 +118,7 @@ class Perturbation(Mechanism):
         offset: float | np.ndarray = 0.0,
         weights: np.ndarray | None = None,
         reweight: bool = False,
+        penalty: np.ndarray | None = None,
     ) -> Draw:
         """Release the minimiser.
 
@@ -140,6 +141,9 @@ class Perturbation(Mechanism):
         reweight : bool, default=False
             Whether rows with norm above 1 keep their length and have their weight divided
             by its square, instead of being scaled down.
+        penalty : array of shape (n_penalties, n_columns), default=None
+            A public or released matrix B; |B w|^2 / 2 is added to the objective, which
+            only makes it more convex.
 
         Returns
         -------
@@ -172,11 +176,12 @@ class Perturbation(Mechanism):
             offset=np.clip(offset, -LARGEST_OFFSET, LARGEST_OFFSET),
             regularization=lam,
             linear=b,
+            penalty=penalty,
         )
         # b has norm above this with probability below 1e-20; the bound serves tau alone.
         b_norm = sigma * (math.sqrt(b.size) + 10.0)
         w_norm = norm_bound(self.row_loss, rows_at_most, lam, b_norm)
-        rounding = gradient_rounding(self.row_loss, rows_at_most, n_columns, w_norm, lam)
+        rounding = gradient_rounding(self.row_loss, rows_at_most, n_columns, w_norm, lam, penalty)
         tau = max(LEAST_TOLERANCE, 4 * (rounding + grid * math.sqrt(b.size)))
         w = minimise(objective, tau / 2)
         _, output_mu = self._mus(adjacency)
@@ -260,8 +265,7 @@ class JointPerturbation(Perturbation):
 
     Released: the coefficients. Sensitivity: a row adds at most L to the gradient.
     `noise_multiplier` is sigma / L. The price is a mu with a delta of its own, since the
-    curve of the release is only known to be nearly Gaussian. There is no proof for
-    replace-one adjacency, under which it refuses to be priced.
+    curve of the release is only known to be nearly Gaussian.
 
     Parameters
     ----------
@@ -295,20 +299,11 @@ class JointPerturbation(Perturbation):
             raise ValueError(f"Mechanism {self.name!r} has no delta0. Call calibrate first.")
         return self.delta0
 
-    def _check(self, adjacency: Adjacency) -> None:
-        if check_adjacency(adjacency) != "add-remove":
-            raise ValueError(
-                f"Release {self.name!r}, by objective perturbation of the {self.row_loss.name}, "
-                "has a price under add-remove adjacency only: there is no proof for "
-                "replace-one. Use an accountant with adjacency='add-remove'."
-            )
-
     def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
-        self._check(adjacency)
         m = 1 / self.calibrated_noise()
         kappa = m / self.rho
         objective = tilted_mu(
-            m, kappa, self._trace_ratio * kappa, self.n_tails, self._calibrated_delta()
+            m, kappa, self._trace_ratio * kappa, self.n_tails, self._calibrated_delta(), adjacency
         )
         return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
 
@@ -321,7 +316,6 @@ class JointPerturbation(Perturbation):
         self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
     ) -> float:
         """Return a sigma / L whose price fits into `mu`, almost the least."""
-        self._check(adjacency)
         if mu is None or self.delta0 is None:
             raise ValueError(
                 f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
@@ -334,7 +328,12 @@ class JointPerturbation(Perturbation):
                 "Use a larger epsilon."
             )
         m = slope_over_noise(
-            min(objective, LARGEST), self.rho, self._trace_ratio, self.n_tails, self.delta0
+            min(objective, LARGEST),
+            self.rho,
+            self._trace_ratio,
+            self.n_tails,
+            self.delta0,
+            adjacency,
         )
         return rounded_up(1 / m)
 
@@ -353,8 +352,8 @@ class JointPerturbation(Perturbation):
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
-        self._check(adjacency)
-        return f"{self.row_loss.slope:.6g} (L2 of a row's gradient)"
+        rows = "one row" if check_adjacency(adjacency) == "add-remove" else "each of two rows"
+        return f"{self.row_loss.slope:.6g} (L2 of a row's gradient; {rows})"
 
     def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
         sigma = rounded_up(self.calibrated_noise() * self.row_loss.slope)

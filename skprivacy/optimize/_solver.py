@@ -88,6 +88,8 @@ class Objective:
         lambda > 0.
     linear : array of shape (n_columns,) or (n_columns, n_scores)
         The vector b.
+    penalty : array of shape (n_penalties, n_columns), default=None
+        A matrix B; |B w|^2 / 2 is added to J.
     """
 
     loss: Loss
@@ -97,6 +99,7 @@ class Objective:
     offset: float | np.ndarray
     regularization: float
     linear: np.ndarray
+    penalty: np.ndarray | None = None
 
     def evaluate(self, w: np.ndarray, *, hessian: bool = False, stride: int = 1) -> Evaluation:
         """Return the value, gradient and Hessian at `w`.
@@ -144,10 +147,16 @@ class Objective:
             value, gradient = value * scale, gradient * scale
             matrix = None if matrix is None else matrix * scale
         value += float(self.regularization / 2 * (w @ w) + self.linear.ravel() @ w)
+        if self.penalty is not None:
+            penalised = self.penalty @ coefficients
+            value += float((penalised**2).sum()) / 2
+            gradient += self.penalty.T @ penalised
         flat = (gradient + self.linear).ravel() + self.regularization * w
         if matrix is None:
             return Evaluation(value, flat, None)
         for k in range(n_scores):
+            if self.penalty is not None:
+                matrix[k, k] += self.penalty.T @ self.penalty
             for j in range(k):
                 matrix[j, k] = matrix[k, j]  # each block is symmetric
         square = matrix.transpose(2, 0, 3, 1).reshape(w.size, w.size)
@@ -156,7 +165,12 @@ class Objective:
 
 
 def gradient_rounding(
-    loss: Loss, n_rows: float, n_columns: int, norm: float, regularization: float
+    loss: Loss,
+    n_rows: float,
+    n_columns: int,
+    norm: float,
+    regularization: float,
+    penalty: np.ndarray | None = None,
 ) -> float:
     """Bound the rounding error of `Objective.evaluate`'s gradient, in Euclidean norm.
 
@@ -165,12 +179,16 @@ def gradient_rounding(
     |z| with weight |z|^2 <= 1, it adds at most the curvature times that. The slope's own
     evaluation adds (10 + 2 n_scores) u of its bound; a block's sum over rows adds its
     length times u, the sum over blocks their number times u, each times the sum of the
-    terms' norms, at most `n_rows` times the slope's bound.
+    terms' norms, at most `n_rows` times the slope's bound. The products with the penalty
+    and its transpose add their lengths times u |B|^2 |w|, with the Frobenius norm.
     """
     n_blocks = n_rows / BLOCK + 1
     own = 10 + 2 * (loss.n_scores or 1) + BLOCK + n_blocks
     per_row = loss.curvature * (n_columns + 4) * (norm + 4) + loss.slope * own
-    return 1.01 * UNIT * (n_rows * per_row + 4 * (regularization * norm + norm + 1))
+    more = 0.0
+    if penalty is not None:
+        more = (sum(penalty.shape) + 4) * float((penalty**2).sum()) * norm
+    return 1.01 * UNIT * (n_rows * per_row + 4 * (regularization * norm + norm + 1) + more)
 
 
 def norm_bound(loss: Loss, n_rows: float, regularization: float, linear_norm: float) -> float:

@@ -12,9 +12,12 @@ from skprivacy.optimize._tilting import _convex_hull, curve_knots, slope_over_no
 DELTA0 = 1e-8
 
 
-def mechanism(loss, mu, n_tails, rho):
+ADJACENCIES = ["add-remove", "replace-one"]
+
+
+def mechanism(loss, mu, n_tails, rho, adjacency="add-remove"):
     joint = JointPerturbation(name="coefficients", row_loss=loss, n_tails=n_tails, rho=rho)
-    return joint.calibrate("add-remove", mu=mu, delta0=DELTA0)
+    return joint.calibrate(adjacency, mu=mu, delta0=DELTA0)
 
 
 def scalar_density(loss, w, rows, labels, weights, lam, sigma):
@@ -70,6 +73,41 @@ def test_huber_curves_and_renyi_divergences_are_below_their_bounds(base, m, rho)
                 )
 
 
+@pytest.mark.parametrize("base", SCALAR_BASES)
+@pytest.mark.parametrize("m", [0.1, 1.0])
+@pytest.mark.parametrize("rho", [1.0, 4.0])
+def test_one_huber_row_replaced_by_another(base, m, rho):
+    loss = Huber(0.5)
+    sigma = loss.slope / m
+    lam = rho * loss.curvature * sigma / loss.slope
+    w = np.linspace(-12 * sigma - 4, 12 * sigma + 4, 200_001) / lam
+    rows, labels = (list(part) for part in SCALAR_BASES[base])
+    step = w[1] - w[0]
+    epsilon = np.linspace(0, 4, 17) * m
+    kappa = m / rho
+    bounds = curve_knots(m, kappa, kappa, 2, epsilon, "replace-one")
+    worst = 0.0
+    pairs = [((1.0, 1.0), (1.0, -1.0)), ((1.0, 0.0), (-1.0, 0.3)), ((1.0, 0.0), (0.5, 1.0))]
+    for one, other in pairs:
+        p, q = (
+            scalar_density(loss, w, [*rows, z], [*labels, y], [1.0] * len(rows) + [1], lam, sigma)
+            for z, y in (one, other)
+        )
+        for eps, bound in zip(epsilon, bounds, strict=True):
+            for first, second in ((p, q), (q, p)):
+                delta = np.maximum(first - math.exp(eps) * second, 0).sum() * step
+                assert delta <= bound + 1e-6
+                worst = max(worst, delta / bound)
+        for order in (1.5, 2.0, 4.0):
+            if (order - 1) * kappa < 1:
+                inside = (p > 1e-290) & (q > 1e-290)
+                ratio = (order - 1) * (np.log(p[inside]) - np.log(q[inside]))
+                renyi = np.log((np.exp(ratio) * p[inside]).sum() * step) / (order - 1)
+                size = 4 * m * m + 2 * kappa**2 / (1 - (order - 1) * kappa) ** 2
+                assert renyi <= order / 2 * size + 1e-5
+    assert worst > 0.5
+
+
 def test_the_bound_on_huber_is_not_far_off():
     """A saturated canary is a Gaussian pair, of the same m."""
     for m in (0.1, 1.0):
@@ -77,7 +115,8 @@ def test_the_bound_on_huber_is_not_far_off():
         ratio = curve_knots(m, m / 4, m / 4, 2, epsilon) / gdp_delta(m, epsilon)
         assert (ratio >= 1).all()
         assert ratio[0] < 1.35
-        assert tilted_mu(m, m / 4, m / 4, 2, DELTA0) < 1.4 * m
+        assert tilted_mu(m, m / 4, m / 4, 2, DELTA0, "add-remove") < 1.4 * m
+        assert tilted_mu(m, m / 4, m / 4, 2, DELTA0, "replace-one") < 2.8 * m
 
 
 @pytest.mark.parametrize("m", [0.2, 1.0])
@@ -88,16 +127,17 @@ def test_softmax_curves_are_below_the_bound(m, rho):
     sigma = loss.slope / m
     lam = rho * loss.curvature * sigma / loss.slope
     reach = (7 * sigma + 4) / lam
-    axis = np.linspace(-reach, reach, 501)
-    a, b = (part.ravel() for part in np.meshgrid(axis, axis))
+    axis = np.linspace(-reach, reach, 181)
+    x, y = (part.ravel() for part in np.meshgrid(axis, axis))
     basis = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])
-    scores = np.column_stack([a, b]) @ basis
+    position = np.column_stack([x, y])
+    scores = position @ basis
 
     def density(rows, labels):
-        gradient = lam * np.column_stack([a, b])
-        hessian = np.zeros((a.size, 3, 3))
-        for z, y in zip(rows, labels, strict=True):
-            _, slopes, second = loss.terms(scores * z, np.full(a.size, y))
+        gradient = lam * position
+        hessian = np.zeros((x.size, 3, 3))
+        for z, label in zip(rows, labels, strict=True):
+            _, slopes, second = loss.terms(scores * z, np.full(x.size, label))
             gradient += z * slopes @ basis.T
             for k in range(3):
                 for j in range(3):
@@ -107,9 +147,10 @@ def test_softmax_curves_are_below_the_bound(m, rho):
         return p * np.linalg.det(inner)
 
     step = (axis[1] - axis[0]) ** 2
-    epsilon = np.linspace(0, 4, 9) * m
+    epsilon = np.linspace(0, 4, 6) * m
     kappa = m / rho
     bounds = curve_knots(m, kappa, loss.trace / loss.curvature * kappa, 2, epsilon)
+    replaced = curve_knots(m, kappa, loss.trace / loss.curvature * kappa, 2, epsilon, "replace-one")
     worst = 0.0
     for base in (([], []), ([1.0] * 6, [1, 2] * 3), ([1.0] * 4, [1] * 4), ([1.0, -1.0], [0, 1])):
         q = density(*base)
@@ -121,17 +162,21 @@ def test_softmax_curves_are_below_the_bound(m, rho):
                     delta = np.maximum(first - math.exp(one) * second, 0).sum() * step
                     assert delta <= bound + 1e-4
                     worst = max(worst, delta / bound)
+        a, b = (density([*base[0], z], [*base[1], y]) for z, y in ((1.0, 0), (-1.0, 1)))
+        for one, bound in zip(epsilon, replaced, strict=True):
+            assert np.maximum(a - math.exp(one) * b, 0).sum() * step <= bound + 1e-4
     assert worst > 0.25
 
 
+@pytest.mark.parametrize("adjacency", ADJACENCIES)
 @pytest.mark.parametrize(("loss", "n_tails", "rho"), [(Huber(), 2, 4.0), (Softmax(5), 4, 6.0)])
 @pytest.mark.parametrize("mu", [0.02, 0.3, 2.0])
-def test_price_is_the_budget(loss, n_tails, rho, mu):
-    price = mechanism(loss, mu, n_tails, rho).loss("add-remove")
+def test_price_is_the_budget(loss, n_tails, rho, mu, adjacency):
+    joint = mechanism(loss, mu, n_tails, rho, adjacency)
+    price = joint.loss(adjacency)
     assert price.mu == mu
     assert price.delta == DELTA0
-    found = math.hypot(*mechanism(loss, mu, n_tails, rho)._mus("add-remove"))
-    assert mu * (1 - 2e-4) <= found <= mu
+    assert mu * (1 - 2e-4) <= math.hypot(*joint._mus(adjacency)) <= mu
 
 
 def test_a_larger_ratio_needs_less_noise():
@@ -149,8 +194,6 @@ def test_regularisation_keeps_to_the_ratio():
 
 def test_refusals():
     joint = JointPerturbation(name="coefficients", row_loss=Huber(), n_tails=2, rho=4.0)
-    with pytest.raises(ValueError, match="replace-one"):
-        joint.calibrate("replace-one", mu=1.0, delta0=DELTA0)
     with pytest.raises(ValueError, match="delta above 0"):
         joint.calibrate("add-remove", epsilon=1.0)
     with pytest.raises(ValueError, match="larger epsilon"):
@@ -170,6 +213,6 @@ def test_the_hull_is_convex_and_below():
 
 def test_logistic_is_covered_too():
     """With one score and one sign the certified price is the better one."""
-    m = slope_over_noise(0.5, 3.0, 1.0, 1, DELTA0)
+    m = slope_over_noise(0.5, 3.0, 1.0, 1, DELTA0, "add-remove")
     assert m < 0.5 / 1.025
     assert Logistic().one_signed
