@@ -45,6 +45,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     fit_intercept: bool
     classes: Any
     max_weight: float
+    C: float | None
 
     _signal: ClassVar[float] = 0.3
     """Assumed mean squared score, the prior that the regularisation is chosen for."""
@@ -125,7 +126,8 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept
         )
         shares = np.clip((counts + noise) / (n_rows + 2 * noise), 0.02, 0.98)
-        common = {"rows_at_most": rows_at_most, "weights": weights}
+        penalty = None if self.C is None else problem.penalty(1 / (self.C * self.max_weight))
+        common = {"rows_at_most": rows_at_most, "weights": weights, "penalty": penalty}
         if self._is_joint(classes.size):
             offsets = np.log(shares)
             offsets = np.clip(offsets - offsets.mean(), -LARGEST_OFFSET, LARGEST_OFFSET)

@@ -157,6 +157,7 @@ class LinearRegressor(RegressorMixin, DPEstimator):
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept, clip=False
         )
         offset = float(np.clip(total / (n_rows + noise), -1.0, 1.0)) if self.fit_intercept else 0.0
+        strength = self._strength() / self.max_weight
         mechanism = release.mechanism(COEFFICIENTS)
         assert isinstance(mechanism, JointPerturbation)  # noqa: S101 - as planned
         theta = release.solve(
@@ -168,7 +169,7 @@ class LinearRegressor(RegressorMixin, DPEstimator):
             offset=offset,
             weights=weights,
             reweight=True,
-            penalty=problem.penalty(self._strength()) if self._strength() > 0 else None,
+            penalty=problem.penalty(strength) if strength > 0 else None,
         )
         coefficient, shift = problem.original(theta)
         self.bounds_, self.y_bounds_ = scaling.bounds, (low, high)

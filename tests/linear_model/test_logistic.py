@@ -147,6 +147,7 @@ def test_classes_of_one_row_can_be_declared_against_the_membership_of_a_rare_lab
         ({"classes": [0]}, "at least 2"),
         ({"classes": [0, 7]}, "does not declare"),
         ({"max_weight": 0}, "'max_weight' parameter"),
+        ({"C": 0.0}, "'C' parameter"),
         ({"accountant": "mine"}, "'accountant' parameter"),
     ],
 )
@@ -355,3 +356,34 @@ def test_breast_cancer_beats_a_coin_at_small_epsilon():
         for seed in range(5)
     ]
     assert np.mean(scores) > 0.95
+
+
+def test_a_small_c_is_the_penalty_of_scikit_learn(rows):
+    """Where the penalty rules, what privacy adds doesn't matter."""
+    X, y, _ = rows
+    X = X / X.std(axis=0)
+    X -= X.mean(axis=0)
+    fit = DPLogisticRegression(40.0, clipping_norm=6.0, C=1e-3, random_state=0).fit
+    twin = LogisticRegression(C=1e-3).fit(X, y)
+    np.testing.assert_allclose(fit(X, y).coef_, twin.coef_, atol=0.02)
+    # Weights of 2 double the loss, in both.
+    doubled = DPLogisticRegression(
+        40.0, clipping_norm=6.0, C=1e-3, max_weight=2.0, random_state=0
+    ).fit(X, y, np.full(len(y), 2.0))
+    twin.fit(X, y, np.full(len(y), 2.0))
+    np.testing.assert_allclose(doubled.coef_, twin.coef_, atol=0.03)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_c_only_adds_regularisation(rows, n_classes):
+    X, y, _ = rows
+    if n_classes == 3:
+        y = y + (X[:, 0] > 1)
+    norms = [
+        np.linalg.norm(DPLogisticRegression(4.0, C=c, random_state=0).fit(X, y).coef_)
+        for c in (None, 1e6, 1e-3, 1e-9)
+    ]
+    assert norms[1] == pytest.approx(norms[0], rel=0.05)
+    assert norms[1] > norms[2] > norms[3]
+    plans = [DPLogisticRegression(4.0, C=c).plan().loss for c in (None, 1e-9)]
+    assert plans[0] == plans[1]
