@@ -27,6 +27,10 @@ MANY_COLUMNS = 2000
 """With more columns than this, their moments are released one by one, and not all products."""
 
 
+LARGEST_PENALTY = 1e3
+"""Largest second derivative of a penalty along one coefficient, for each row."""
+
+
 def moment_mechanism(share: float, facts: Facts) -> Mechanism:
     """Return the release of the rows' second moment, or of its diagonal only."""
     if facts.n_features is not None and facts.n_features > MANY_COLUMNS:
@@ -153,12 +157,17 @@ class LinearProblem:
         """Return B with |B w|^2 = strength times the squared norm of the columns' coefficients.
 
         The coefficients are those for the columns as given; the intercept is left out.
+        Where the penalty is a thousand times all curvature the rows can have, it stays
+        there: more would only spoil the precision of the solution.
         """
         n_features = self.scaling.half.size
         matrix = self.shape.matrix
         matrix = matrix[:n_features] if matrix.ndim == 2 else np.diag(matrix)[:n_features]
         scale = math.sqrt(strength) / (self.radius * self.scaling.half)
-        return np.asarray(scale[:, np.newaxis] * matrix)
+        penalty = scale[:, np.newaxis] * matrix
+        size = np.linalg.norm(penalty, axis=1)
+        limit = math.sqrt(LARGEST_PENALTY * self.n_rows)
+        return np.asarray(penalty * (limit / np.maximum(size, limit))[:, np.newaxis])
 
     def original(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """Return coefficients for the columns as given, and an intercept, of one score."""

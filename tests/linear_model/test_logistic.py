@@ -384,6 +384,7 @@ def test_c_only_adds_regularisation(rows, n_classes):
         for c in (None, 1e6, 1e-3, 1e-9)
     ]
     assert norms[1] == pytest.approx(norms[0], rel=0.05)
-    assert norms[1] > norms[2] > norms[3]
+    assert norms[1] > 10 * norms[2]
+    assert norms[2] > 10 * norms[3]
     plans = [DPLogisticRegression(4.0, C=c).plan().loss for c in (None, 1e-9)]
     assert plans[0] == plans[1]
