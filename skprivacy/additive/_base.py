@@ -24,9 +24,9 @@ from ..plan import Facts
 from ._bins import Bins, category_bins, cell_codes, fine_edges, merge_cells, pack_columns
 from ._explain import ShapeFunction, importances, shape_functions
 from ._losses import Loss
+from ._model import freeze
 from ._solver import MOST_JOINT_CELLS, AdditiveSolver, Fitted
 from ._table import (
-    Encoded,
     Schema,
     column_mapping,
     encode,
@@ -34,6 +34,7 @@ from ._table import (
     is_plain,
     make_schema,
     plain_schema,
+    schema_of,
 )
 
 COUNTS = "counts of rows"
@@ -146,7 +147,9 @@ class AdditiveModel(DPEstimator):
                 name: getattr(self, name, None) for name in ("n_features_in_", "feature_names_in_")
             }
             X, y, sample_weight = super()._check_data(encoded, y, sample_weight, reset=True)
-            vars(self).update({name: value for name, value in seen.items() if value is not None})
+            for key, value in seen.items():
+                if value is not None:
+                    setattr(self, key, value)
         if self.bounds is not None:
             self._declared_bounds(schema)
         return encoded_by(X, schema), y, sample_weight
@@ -162,7 +165,7 @@ class AdditiveModel(DPEstimator):
             except (TypeError, ValueError):
                 column_bounds(self.bounds, n_columns, name)  # says what is wrong
                 raise
-            pairs = np.where(numeric, low, 0.0), np.where(numeric, high, 1.0)
+            pairs = np.array([np.where(numeric, low, 0.0), np.where(numeric, high, 1.0)])
         else:
             given = column_mapping(self.bounds, schema.names, "bounds", name)
             lacking = [schema.names[j] for j in np.flatnonzero(numeric) if j not in given]
@@ -198,14 +201,14 @@ class AdditiveModel(DPEstimator):
 
     def _fit_additive(
         self,
-        X: Encoded,
+        X: np.ndarray,
         loss: Loss,
         n_rows: float,
         bounds: tuple[np.ndarray, np.ndarray],
         release: Release,
     ) -> None:
         """Release the bins and run the rounds."""
-        schema, (low, high) = X.schema, bounds
+        schema, (low, high) = schema_of(X), bounds
         X = np.asarray(X)
         rounds = cast(GaussianRounds, release.mechanism(ROUNDS))
         strength = n_rows / rounds.round_scale(1, release.adjacency)
@@ -219,18 +222,18 @@ class AdditiveModel(DPEstimator):
         cells = joint_cells(X, (low, high), bins, packs)
         solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs))
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=n_rounds)
-        self.bounds_ = np.where(schema.numeric, low, np.nan), np.where(schema.numeric, high, np.nan)
         self._schema = schema
-        self._bins = bins
-        self._fitted = fitted
+        capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
+        self._model = freeze(fitted, bins, MANY_BINS, capacity)
+        self.bounds_ = np.where(schema.numeric, low, np.nan), np.where(schema.numeric, high, np.nan)
         self.categories_ = list(schema.categories)
-        self.n_pairs_ = sum(len(shape.columns) == 2 for shape in fitted.shapes)
+        self.n_pairs_ = self._model.pairs.n_used
 
     def _ranges(
-        self, X: Encoded, release: Release, *more: np.ndarray
+        self, X: np.ndarray, release: Release, *more: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return bounds of the columns, and of `more` columns, which are always found."""
-        schema = X.schema
+        schema = schema_of(X)
         n_columns, numeric = X.shape[1], schema.numeric
         low, high = np.zeros(n_columns + len(more)), np.ones(n_columns + len(more))
         if self.bounds is not None:
@@ -265,7 +268,7 @@ class AdditiveModel(DPEstimator):
             for low, high, values in zip(*bounds, schema.categories, strict=True)
         ]
         sizes = [
-            values.size + 2 if edge is None else edge.size + 2
+            2 + (edge.size if edge is not None else 0 if values is None else values.size)
             for edge, values in zip(edges, schema.categories, strict=True)
         ]
 
@@ -300,7 +303,7 @@ class AdditiveModel(DPEstimator):
     @property
     def feature_importances_(self) -> np.ndarray:
         """Importance of every column, in sum 1, from released quantities only."""
-        return importances(self.explain_global(), len(self._bins))
+        return importances(self.explain_global(), len(self._model.columns))
 
     def _unit(self) -> float:
         """Return the unit of scores in explanations."""
@@ -318,33 +321,17 @@ class AdditiveModel(DPEstimator):
             with more classes, the target's own unit for a regressor.
         """
         check_is_fitted(self)
-        return shape_functions(self._fitted, self._bins, self._schema, self.bounds_, self._unit())
+        return shape_functions(self._model, self._schema, self.bounds_, self._unit())
 
     def _scores(self, X: Any) -> np.ndarray:
         """Return the scores of rows, of shape (n_rows, n_outputs)."""
         X = self._encoded(X)
-        fitted, numeric = self._fitted, self._schema.numeric
+        numeric = self._schema.numeric
         bounds = tuple(np.where(numeric, ends, 0.0) for ends in self.bounds_)
-        scores = np.empty((X.shape[0], fitted.intercept.size))
-        start = 0
-        for block in row_blocks(X):
-            codes = [
-                one.codes(column)
-                for one, column in zip(
-                    self._bins, clipped_columns(block, bounds, numeric), strict=True
-                )
-            ]
-            total = np.repeat(fitted.intercept[np.newaxis], block.shape[0], axis=0)
-            for shape in fitted.shapes:
-                if len(shape.columns) == 1:
-                    total += shape.values[codes[shape.columns[0]]]
-                else:
-                    first, second = (fitted.groups[j][codes[j]] for j in shape.columns)
-                    n_second = int(fitted.groups[shape.columns[1]].max()) + 1
-                    total += shape.values[first * n_second + second]
-            scores[start : start + block.shape[0]] = total
-            start += block.shape[0]
-        return scores
+        parts = [
+            self._model.scores(clipped_columns(block, bounds, numeric)) for block in row_blocks(X)
+        ]
+        return np.concatenate(parts)
 
 
 def weights_of(sample_weight: np.ndarray | None, max_weight: float) -> np.ndarray | None:

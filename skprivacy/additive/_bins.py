@@ -70,14 +70,14 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     width = high - low
     steps = width * np.geomspace(SMALLEST_STEP, LARGEST_STEP, GEOMETRIC_CELLS)
     above_low = np.nextafter(low, np.inf)
-    points = [
+    points: list[np.ndarray] = [
         np.linspace(low, high, UNIFORM_CELLS + 1)[1:-1],
         low + steps,
         high - steps,
-        [above_low],
+        np.array([above_low]),
     ]
     if low < 0 < high:
-        points += [steps, -steps, [0.0, np.nextafter(0.0, 1.0)]]
+        points += [steps, -steps, np.array([0.0, np.nextafter(0.0, 1.0)])]
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
@@ -122,7 +122,7 @@ def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
 def merge_cells(
     edges: np.ndarray, counts: np.ndarray, noise: float, n_rows: float, n_bins: int
 ) -> Bins:
-    """Merge fine cells from left to right into about `n_bins` bins that stand out.
+    """Merge fine cells from left to right into at most `n_bins` bins that stand out.
 
     Parameters
     ----------
@@ -139,10 +139,12 @@ def merge_cells(
     """
     inner = denoise(counts[:-1], noise, n_rows - max(float(counts[-1]), 0.0))
     enough = max(_enough(inner, n_bins), EVIDENCE * noise)
-    kept, masses, mass = [], [], 0.0
+    kept: list[float] = []
+    masses: list[float] = []
+    mass = 0.0
     for edge, count in zip(edges, inner[:-1], strict=True):
         mass += count
-        if mass >= enough:
+        if mass >= enough and len(kept) < n_bins - 1:
             kept.append(edge)
             masses.append(mass)
             mass = 0.0

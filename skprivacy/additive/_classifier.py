@@ -185,7 +185,7 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
         priors = counts / counts.sum()
         kind = Logistic if classes.size == 2 else Softmax
         self._fit_additive(X, kind(codes, weights, priors), n_rows, bounds, release)
-        self.intercept_ = self._fitted.intercept
+        self.intercept_ = self._model.intercept
         self.classes_ = classes
 
     def decision_function(self, X: Any) -> np.ndarray:

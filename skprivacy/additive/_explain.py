@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._bins import Bins
-from ._solver import Fitted, FittedShape
+from ._model import ColumnFunction, FittedModel
 from ._table import Schema
 
 OTHER, MISSING = "other", "missing"
@@ -60,16 +59,50 @@ class ShapeFunction:
 
 
 def shape_functions(
-    fitted: Fitted,
-    bins: list[Bins],
+    model: FittedModel,
     schema: Schema,
     bounds: tuple[np.ndarray, np.ndarray],
     unit: float,
 ) -> list[ShapeFunction]:
     """Return the shape functions of a fit: of every column in order, then of pairs."""
-    return [
-        _shape_function(shape, fitted.groups, bins, schema, bounds, unit) for shape in fitted.shapes
+    cells = [
+        _cells(one, values, low, high)
+        for one, values, low, high in zip(model.columns, schema.categories, *bounds, strict=True)
     ]
+    functions = []
+    for column, (one, (ends, names)) in enumerate(zip(model.columns, cells, strict=True)):
+        used = one.used
+        functions.append(
+            ShapeFunction(
+                name=schema.names[column],
+                columns=(column,),
+                edges=(ends,),
+                labels=(names,),
+                values=unit * one.values[used],
+                deviations=unit * one.deviations[used],
+                mass=one.bins.mass[used],
+            )
+        )
+    pairs = model.pairs
+    for number in range(pairs.n_used):
+        first, second = (int(column) for column in pairs.columns[number])
+        grouped = [
+            _grouped(*cells[column], pairs.groups[column][model.columns[column].used])
+            for column in (first, second)
+        ]
+        inside = tuple(slice(len(names)) for _, names in grouped)
+        functions.append(
+            ShapeFunction(
+                name=f"{schema.names[first]} x {schema.names[second]}",
+                columns=(first, second),
+                edges=tuple(ends for ends, _ in grouped),
+                labels=tuple(names for _, names in grouped),
+                values=unit * pairs.values[number][inside],
+                deviations=unit * pairs.deviations[number][inside],
+                mass=pairs.mass[number][inside],
+            )
+        )
+    return functions
 
 
 def importances(functions: list[ShapeFunction], n_columns: int) -> np.ndarray:
@@ -81,47 +114,33 @@ def importances(functions: list[ShapeFunction], n_columns: int) -> np.ndarray:
     return np.asarray(total / max(float(total.sum()), 1e-300))
 
 
-def _shape_function(
-    shape: FittedShape,
-    grouping: dict[int, np.ndarray],
-    bins: list[Bins],
-    schema: Schema,
-    bounds: tuple[np.ndarray, np.ndarray],
-    unit: float,
-) -> ShapeFunction:
-    pair = len(shape.columns) == 2
-    edges, labels = [], []
-    for column in shape.columns:
-        groups = grouping[column] if pair else None
-        ends, names = _cells(
-            bins[column], schema.categories[column], bounds[0][column], bounds[1][column]
-        )
-        if groups is not None:
-            names = _grouped_labels(names, groups)
-            if ends is not None:
-                ends = _grouped_edges(ends, groups)
-                names = _interval_labels(ends)
-        edges.append(ends)
-        labels.append(names)
-    sizes = tuple(len(names) for names in labels)
-    return ShapeFunction(
-        name=" x ".join(schema.names[column] for column in shape.columns),
-        columns=shape.columns,
-        edges=tuple(edges),
-        labels=tuple(labels),
-        values=unit * shape.values.reshape(*sizes, -1),
-        deviations=unit * shape.deviations.reshape(sizes),
-        mass=shape.mass.reshape(sizes),
-    )
-
-
 def _cells(
-    bins: Bins, categories: np.ndarray | None, low: float, high: float
+    function: ColumnFunction, categories: np.ndarray | None, low: float, high: float
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    if bins.edges is None or categories is not None:
-        return None, (*map(str, [] if categories is None else categories), OTHER, MISSING)
-    edges = np.concatenate([[low], bins.edges, [high]])
-    return edges, (*_interval_labels(edges), MISSING)
+    """Return the ends of a column's intervals, and the names of its cells."""
+    edges = function.bins.edges
+    if edges is None:
+        return None, (*map(str, () if categories is None else categories), OTHER, MISSING)
+    ends = np.concatenate([[low], edges[np.isfinite(edges)], [high]])
+    return ends, (*_interval_labels(ends), MISSING)
+
+
+def _grouped(
+    ends: np.ndarray | None, names: tuple[str, ...], groups: np.ndarray
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Return the same for the groups of a column's cells."""
+    if ends is not None:
+        # The last bin is that of missing values, which the last group takes in.
+        starts = np.flatnonzero(np.diff(groups[:-1])) + 1
+        ends = np.concatenate([ends[:1], ends[starts], ends[-1:]])
+        return ends, _interval_labels(ends)
+    members = [
+        [name for name, group in zip(names, groups, strict=True) if group == number]
+        for number in range(int(groups.max()) + 1)
+    ]
+    return None, tuple(
+        some[0] if len(some) == 1 else f"{some[0]} and {len(some) - 1} more" for some in members
+    )
 
 
 def _interval_labels(edges: np.ndarray) -> tuple[str, ...]:
@@ -130,19 +149,3 @@ def _interval_labels(edges: np.ndarray) -> tuple[str, ...]:
     pairs = list(itertools.pairwise(ends))
     inner = [a if b in {a, f"{a}+"} else f"[{a}, {b})" for a, b in pairs[:-1]]
     return (*inner, f"[{pairs[-1][0]}, {pairs[-1][1]}]")
-
-
-def _grouped_edges(edges: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    # The last bin is that of missing values, which the last group takes in.
-    starts = np.flatnonzero(np.diff(groups[:-1])) + 1
-    return np.concatenate([edges[:1], edges[starts], edges[-1:]])
-
-
-def _grouped_labels(labels: tuple[str, ...], groups: np.ndarray) -> tuple[str, ...]:
-    names = [
-        [label for label, group in zip(labels, groups, strict=True) if group == number]
-        for number in range(int(groups.max()) + 1)
-    ]
-    return tuple(
-        group[0] if len(group) == 1 else f"{group[0]} and {len(group) - 1} more" for group in names
-    )

@@ -202,7 +202,7 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
         bounds = lows[: X.shape[1]], highs[: X.shape[1]]
         self.y_bounds_ = low, high
         self._fit_additive(X, loss, n_rows, bounds, release)
-        self.intercept_ = float(low + (high - low) * self._fitted.intercept[0])
+        self.intercept_ = float(low + (high - low) * self._model.intercept[0])
 
     def _unit(self) -> float:
         low, high = self.y_bounds_

@@ -29,7 +29,7 @@ ONE_PAIR_WEIGHT = 0.06
 """Part that a single pair gets, of which all get `PAIR_WEIGHT` at most."""
 
 SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 6
-PAIR_EVIDENCE = 5.0
+PAIR_EVIDENCE = 4.0
 """How many columns are screened for pairs, in groups of how many bins and how many columns to a
 joint table; and the standard deviations of noise that a pair has to stand out by."""
 

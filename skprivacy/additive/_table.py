@@ -8,7 +8,7 @@ outside the declared list as the code after the last, and NaN where a value is m
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import sparse
@@ -49,6 +49,11 @@ def encoded_by(array: np.ndarray, schema: Schema) -> Encoded:
     view = array.view(Encoded)
     view.schema = schema
     return view
+
+
+def schema_of(encoded: np.ndarray) -> Schema:
+    """Return the schema that an encoded table carries."""
+    return cast(Encoded, encoded).schema
 
 
 def is_plain(X: Any, categories: Any) -> bool:

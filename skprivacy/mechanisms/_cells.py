@@ -82,7 +82,7 @@ class Term:
     def gather(self, sums: np.ndarray) -> np.ndarray:
         """Return sums (*shape, k) over all other axes, of shape (n_cells, k)."""
         others = tuple(axis for axis in range(sums.ndim - 1) if axis not in self.axes)
-        return sums.sum(axis=others).reshape(-1, sums.shape[-1])
+        return np.asarray(sums.sum(axis=others).reshape(-1, sums.shape[-1]))
 
 
 @dataclass(frozen=True, kw_only=True)
