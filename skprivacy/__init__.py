@@ -48,6 +48,7 @@ _SUBMODULES = (
     "covariance",
     "datasets",
     "decomposition",
+    "ensemble",
     "inspection",
     "interop",
     "ledger",

@@ -15,6 +15,7 @@ from skprivacy.base import DPEstimator
 from skprivacy.cluster import DPKMeans
 from skprivacy.covariance import DPEmpiricalCovariance
 from skprivacy.decomposition import DPPCA
+from skprivacy.ensemble import DPExtraTreesClassifier, DPExtraTreesRegressor
 from skprivacy.linear_model import (
     DPLinearRegression,
     DPLinearSVC,
@@ -29,6 +30,8 @@ DEFAULT = [
     DPAdditiveClassifier(),
     DPAdditiveRegressor(),
     DPEmpiricalCovariance(),
+    DPExtraTreesClassifier(),
+    DPExtraTreesRegressor(),
     DPGaussianNB(),
     DPKMeans(),
     DPLinearRegression(),
@@ -47,6 +50,10 @@ VARIANTS = [
     DPAdditiveRegressor(y_bounds=(-2, 2), epsilon=8.0, delta=1e-5, max_weight=3.0),
     DPEmpiricalCovariance(bounds=(-3, 3)),
     DPEmpiricalCovariance(epsilon=8.0, assume_centered=True, store_precision=False),
+    DPExtraTreesClassifier(8, bounds=(-3, 3), max_depth=3),
+    DPExtraTreesClassifier(8, epsilon=8.0, delta=1e-5, categorical_features=[0], max_weight=3.0),
+    DPExtraTreesRegressor(8, bounds=(-3, 3), y_bounds=(-1, 1), max_depth=3),
+    DPExtraTreesRegressor(8, epsilon=8.0, delta=1e-5, categorical_features=[0], max_weight=3.0),
     DPGaussianNB(bounds=(-3, 3)),
     DPKMeans(2, bounds=(-3, 3)),
     DPKMeans(3, epsilon=8.0, delta=1e-5, max_weight=3.0),
@@ -75,6 +82,7 @@ VARIANTS = [
 LABELS = ["no", "perhaps", "yes"]
 DECLARED = [
     DPAdditiveClassifier(classes=LABELS, bounds=(-3, 3)),
+    DPExtraTreesClassifier(classes=LABELS, bounds=(-3, 3)),
     DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
     DPLinearSVC(classes=LABELS, clipping_norm=2.0),
     DPLogisticRegression(classes=LABELS, clipping_norm=2.0),

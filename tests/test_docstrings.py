@@ -20,6 +20,7 @@ FOR_USERS = (
     "covariance",
     "datasets",
     "decomposition",
+    "ensemble",
     "inspection",
     "interop",
     "linear_model",

@@ -27,6 +27,7 @@ from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
 from ._rows import Rows, is_sparse, row_blocks, row_norms
 from ._selection import PermuteAndFlip
+from ._split import GaussianSplitHistogram
 from ._subsampled import SubsampledGradients
 from ._unprotected import Unprotected
 
@@ -40,6 +41,7 @@ __all__ = [
     "GaussianMoments",
     "GaussianRounds",
     "GaussianSecondMoment",
+    "GaussianSplitHistogram",
     "GaussianSum",
     "LaplaceHistogram",
     "LaplaceMechanism",
