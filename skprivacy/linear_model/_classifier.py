@@ -16,14 +16,22 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..base import DPEstimator, Release
-from ..bounding import bounding_assumptions, bounding_mechanisms, column_bounds
-from ..mechanisms import GaussianHistogram, Mechanism
-from ..optimize import Perturbation
+from ..bounding import bounding_assumptions, column_bounds
+from ..mechanisms import Mechanism
+from ..optimize import (
+    JointPerturbation,
+    Loss,
+    ObjectivePerturbation,
+    Perturbation,
+    PurePerturbation,
+)
 from ..plan import Facts
 from ._problem import (
     COEFFICIENTS,
     LinearProblem,
     clip_rows,
+    counts_mechanism,
+    learner_bounding,
     moment_mechanism,
     number_of_rows,
     row_scaling,
@@ -33,6 +41,9 @@ from ._problem import (
 COUNTS = "class counts"
 
 COUNTS_SHARE, MOMENT_SHARE = 0.03, 0.15
+
+JOINT_RHO = 6.0
+"""Ratio of slope to curvature that joint problems are regularised to: larger needs less noise."""
 
 LARGEST_OFFSET = 3.0
 
@@ -54,8 +65,20 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     """The same of one class's score in a joint problem."""
 
     @abstractmethod
+    def _row_loss(self, n_classes: int | None) -> Loss:
+        """Return the loss of one problem: joint if `n_classes` is given, else binary."""
+
     def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
-        """Return the mechanism of one problem: joint if `n_classes` is given, else binary."""
+        """Return the mechanism of one problem."""
+        loss = self._row_loss(n_classes)
+        if self.delta == 0:
+            return PurePerturbation(name=name, share=share, row_loss=loss)
+        if n_classes is None:
+            return ObjectivePerturbation(name=name, share=share, row_loss=loss)
+        # Given the label, the gradients p - e_y span a simplex of one vertex per other class.
+        return JointPerturbation(
+            name=name, share=share, row_loss=loss, n_tails=n_classes - 1, rho=JOINT_RHO
+        )
 
     @abstractmethod
     def _curvature(self, shares: np.ndarray) -> float:
@@ -78,12 +101,15 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         classes = self.classes if facts.classes is None else facts.classes
         n_classes = 2 if classes is None else len(classes)
-        bounding = bounding_mechanisms(self.bounds, self.clipping_norm, facts)
+        pure = self.delta == 0
+        bounding = learner_bounding(
+            self.bounds, self.clipping_norm, facts, type(self).__name__, pure=pure
+        )
         own = 1 - math.fsum(mechanism.share for mechanism in bounding)
         mechanisms = [
             *bounding,
-            GaussianHistogram(name=COUNTS, share=own * COUNTS_SHARE),
-            moment_mechanism(own * MOMENT_SHARE, facts),
+            counts_mechanism(COUNTS, own * COUNTS_SHARE, pure=pure),
+            moment_mechanism(own * MOMENT_SHARE, facts, pure=pure),
         ]
         rest = own * (1 - COUNTS_SHARE - MOMENT_SHARE)
         if self._is_joint(n_classes):
@@ -120,7 +146,12 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
         counts = release.sum(COUNTS, codes[:, np.newaxis], n_cells=classes.size, weights=weights)[0]
         noise = release.noise_scales[COUNTS]
         n_rows, rows_at_most = number_of_rows(
-            float(counts.sum()), noise * counts.size**0.5, X.shape[0], weights, release
+            float(counts.sum()),
+            noise * counts.size**0.5,
+            X.shape[0],
+            weights,
+            release,
+            gaussian=self.delta > 0,
         )
         problem = LinearProblem.from_release(
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept
@@ -136,7 +167,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
                 problem.rows,
                 codes,
                 regularization=problem.regularization(
-                    _noise(release, COEFFICIENTS), self._curvature(shares), self._joint_signal
+                    release, COEFFICIENTS, self._curvature(shares), self._joint_signal
                 ),
                 offset=offsets if self.fit_intercept else 0.0,
                 **common,
@@ -153,7 +184,8 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
                     problem.rows,
                     np.where(codes == positive, 1.0, -1.0),
                     regularization=problem.regularization(
-                        _noise(release, name),
+                        release,
+                        name,
                         self._curvature(np.array([share, 1 - share])),
                         self._signal,
                     ),
@@ -201,13 +233,6 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
         scores = self.decision_function(X)
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         return np.asarray(self.classes_[best])
-
-
-def _noise(release: Release, name: str) -> float:
-    """Return the noise of an objective, as far as it is known before lambda is."""
-    mechanism = release.mechanism(name)
-    assert isinstance(mechanism, Perturbation)  # noqa: S101 - `_objective` says so
-    return mechanism.noise_scale
 
 
 def problem_names(n_classes: int) -> list[str]:

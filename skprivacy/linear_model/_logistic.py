@@ -17,11 +17,8 @@ from scipy.special import log_expit, log_softmax
 from .._sklearn import Interval
 from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
-from ..optimize import JointPerturbation, Logistic, ObjectivePerturbation, Perturbation, Softmax
+from ..optimize import Logistic, Loss, Softmax
 from ._classifier import LinearClassifier, log_odds
-
-SOFTMAX_RHO = 6.0
-"""Ratio of slope to curvature that softmax problems are regularised to: larger needs less noise."""
 
 
 class DPLogisticRegression(LinearClassifier):
@@ -32,7 +29,9 @@ class DPLogisticRegression(LinearClassifier):
     epsilon : float, default=1.0
         Privacy budget of a fit; smaller is more private.
     delta : float, default=1e-6
-        Probability mass outside the epsilon statement; above 0.
+        Probability mass outside the epsilon statement. 0 asks for pure differential
+        privacy: all noise is Laplace noise, which is larger, and one of
+        `bounds` and `clipping_norm` has to be given.
     accountant : PrivacyAccountant, default=None
         Accountant that every fit charges. None: the fit has a receipt only.
     random_state : int, RandomState instance or None, default=None
@@ -152,17 +151,8 @@ class DPLogisticRegression(LinearClassifier):
     def _is_joint(self, n_classes: int) -> bool:
         return n_classes > 2
 
-    def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
-        if n_classes is None:
-            return ObjectivePerturbation(name=name, share=share, row_loss=Logistic())
-        # Given the label, the gradients p - e_y span a simplex of one vertex per other class.
-        return JointPerturbation(
-            name=name,
-            share=share,
-            row_loss=Softmax(n_classes),
-            n_tails=n_classes - 1,
-            rho=SOFTMAX_RHO,
-        )
+    def _row_loss(self, n_classes: int | None) -> Loss:
+        return Logistic() if n_classes is None else Softmax(n_classes)
 
     def _curvature(self, shares: np.ndarray) -> float:
         if shares.size == 2:

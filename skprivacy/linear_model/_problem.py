@@ -13,9 +13,17 @@ from typing import Any, Self
 import numpy as np
 
 from ..base import Release
-from ..bounding import RowScaling
-from ..mechanisms import GaussianSecondMoment, GaussianSum, Mechanism, is_sparse
-from ..optimize import Shape, ShapedRows, UnitRows
+from ..bounding import RowScaling, bounding_mechanisms
+from ..mechanisms import (
+    GaussianHistogram,
+    GaussianSecondMoment,
+    GaussianSum,
+    LaplaceHistogram,
+    LaplaceSum,
+    Mechanism,
+    is_sparse,
+)
+from ..optimize import Perturbation, Shape, ShapedRows, UnitRows
 from ..plan import Facts
 
 MOMENT = "second moment of the rows"
@@ -31,10 +39,39 @@ LARGEST_PENALTY = 1e3
 """Largest second derivative of a penalty along one coefficient, for each row."""
 
 
-def moment_mechanism(share: float, facts: Facts) -> Mechanism:
+def learner_bounding(
+    bounds: Any, clipping_norm: float | None, facts: Facts, name: str, *, pure: bool
+) -> list[Mechanism]:
+    """Return the releases about the rows' size; with delta = 0 by Laplace noise.
+
+    Raises
+    ------
+    ValueError
+        With delta = 0 and no bounds at all: their search has Gaussian noise.
+    """
+    mechanisms = bounding_mechanisms(bounds, clipping_norm, facts)
+    if not pure:
+        return mechanisms
+    if bounds is None and clipping_norm is None and facts.bounds is None:
+        raise ValueError(
+            f"{name} with delta=0 can't search for the range of the columns. Give 'bounds' or "
+            "'clipping_norm', or a delta above 0."
+        )
+    return [LaplaceHistogram(name=one.name, share=one.share) for one in mechanisms]
+
+
+def counts_mechanism(name: str, share: float, *, pure: bool) -> Mechanism:
+    """Return a release of counts."""
+    return (LaplaceHistogram if pure else GaussianHistogram)(name=name, share=share)
+
+
+def moment_mechanism(share: float, facts: Facts, *, pure: bool) -> Mechanism:
     """Return the release of the rows' second moment, or of its diagonal only."""
+    if pure:
+        # The squares z_j^2 of a row add up to |z|^2 <= 1; all products would to d times that.
+        return LaplaceSum(name=MOMENT, share=share)
     if facts.n_features is not None and facts.n_features > MANY_COLUMNS:
-        # The squares z_j^2 of a row have L2 norm at most |z|^2 <= 1.
+        # The squares have L2 norm at most |z|^2 <= 1.
         return GaussianSum(name=MOMENT, share=share, nonnegative=True)
     return GaussianSecondMoment(name=MOMENT, share=share)
 
@@ -45,23 +82,32 @@ def unit_weights(sample_weight: np.ndarray | None, max_weight: float) -> np.ndar
 
 
 def number_of_rows(
-    total: float, noise: float, n_rows: int, weights: np.ndarray | None, release: Release
+    total: float,
+    noise: float,
+    n_rows: int,
+    weights: np.ndarray | None,
+    release: Release,
+    *,
+    gaussian: bool,
 ) -> tuple[float, float]:
     """Return the (weighted) number of rows as far as it may be known, and an upper estimate.
 
     Parameters
     ----------
     total, noise : float
-        Released number and the standard deviation of its noise.
+        Released number and the scale of its noise.
     n_rows : int
         The true number, used where it is public.
     weights : array or None
     release : Release
+    gaussian : bool
+        Whether the noise is Gaussian and not Laplace noise.
     """
     if release.adjacency == "replace-one" and weights is None:
         return float(n_rows), float(n_rows)
     estimate = max(total, 1.0)
-    return estimate, estimate + 10 * noise
+    # Noise of either law is larger than that with probability below 1e-20.
+    return estimate, estimate + (10 if gaussian else 50) * noise
 
 
 @dataclass(frozen=True)
@@ -134,18 +180,22 @@ class LinearProblem:
         rows = ShapedRows(unit, shape, clip=clip)
         return cls(scaling, shape, rows, radius, constant, n_rows)
 
-    def regularization(self, noise: float, curvature: float, signal: float) -> float:
+    def regularization(self, release: Release, name: str, curvature: float, signal: float) -> float:
         """Return the lambda of least estimated risk: noise against shrinkage, per direction.
 
         Parameters
         ----------
-        noise : float
-            Standard deviation of the objective's linear term.
+        release : Release
+        name : str
+            The release of the coefficients, which says how large its noise will be.
         curvature : float
             Typical second derivative of a row's loss.
         signal : float
             Assumed mean squared score, the prior that lambda is chosen for.
         """
+        mechanism = release.mechanism(name)
+        assert isinstance(mechanism, Perturbation)  # noqa: S101 - as planned
+        noise = mechanism.expected_noise(self.rows.shape[1], release.adjacency)
         moment = self.shape.shaped_moment
         h = curvature * moment
         size = signal * self.n_rows / max(float(moment.sum()), 1e-12)

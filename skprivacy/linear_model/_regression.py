@@ -20,7 +20,9 @@ class DPLinearRegression(LinearRegressor):
     epsilon : float, default=1.0
         Privacy budget of a fit; smaller is more private.
     delta : float, default=1e-6
-        Probability mass outside the epsilon statement; above 0.
+        Probability mass outside the epsilon statement. 0 asks for pure differential
+        privacy: all noise is Laplace noise, which is larger, and `y_bounds` and one of
+        `bounds` and `clipping_norm` have to be given.
     accountant : PrivacyAccountant, default=None
         Accountant that every fit charges. None: the fit has a receipt only.
     random_state : int, RandomState instance or None, default=None
@@ -159,7 +161,9 @@ class DPRidge(LinearRegressor):
     epsilon : float, default=1.0
         Privacy budget of a fit; smaller is more private.
     delta : float, default=1e-6
-        Probability mass outside the epsilon statement; above 0.
+        Probability mass outside the epsilon statement. 0 asks for pure differential
+        privacy: all noise is Laplace noise, which is larger, and `y_bounds` and one of
+        `bounds` and `clipping_norm` have to be given.
     accountant : PrivacyAccountant, default=None
         Accountant that every fit charges. None: the fit has a receipt only.
     random_state : int, RandomState instance or None, default=None

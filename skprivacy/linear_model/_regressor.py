@@ -21,18 +21,18 @@ from ..base import DPEstimator, Release
 from ..bounding import (
     RANGE_SHARE,
     bounding_assumptions,
-    bounding_mechanisms,
     column_bounds,
     find_range,
     range_mechanisms,
 )
-from ..mechanisms import GaussianSum, Mechanism, row_blocks
-from ..optimize import Huber, JointPerturbation
+from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
+from ..optimize import Huber, JointPerturbation, PurePerturbation
 from ..plan import Facts
 from ._problem import (
     COEFFICIENTS,
     LinearProblem,
     clip_rows,
+    learner_bounding,
     moment_mechanism,
     number_of_rows,
     row_scaling,
@@ -79,21 +79,30 @@ class LinearRegressor(RegressorMixin, DPEstimator):
         return tags
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
-        bounding = bounding_mechanisms(self.bounds, self.clipping_norm, facts)
+        name, pure = type(self).__name__, self.delta == 0
+        bounding = learner_bounding(self.bounds, self.clipping_norm, facts, name, pure=pure)
         if self.y_bounds is None:
+            if pure:
+                raise ValueError(
+                    f"{name} with delta=0 can't search for the range of the target. Give "
+                    "'y_bounds', or a delta above 0."
+                )
             bounding += range_mechanisms(RANGE_SHARE / 2, TARGET_RANGE)
         own = 1 - math.fsum(mechanism.share for mechanism in bounding)
+        share = own * (1 - TARGET_SHARE - MOMENT_SHARE)
+        loss = Huber(THRESHOLD)
+        objective: Mechanism = (
+            PurePerturbation(name=COEFFICIENTS, share=share, row_loss=loss)
+            if pure
+            else JointPerturbation(
+                name=COEFFICIENTS, share=share, row_loss=loss, n_tails=2, rho=RHO
+            )
+        )
         return [
             *bounding,
-            GaussianSum(name=TARGET, share=own * TARGET_SHARE),
-            moment_mechanism(own * MOMENT_SHARE, facts),
-            JointPerturbation(
-                name=COEFFICIENTS,
-                share=own * (1 - TARGET_SHARE - MOMENT_SHARE),
-                row_loss=Huber(THRESHOLD),
-                n_tails=2,
-                rho=RHO,
-            ),
+            (LaplaceSum if pure else GaussianSum)(name=TARGET, share=own * TARGET_SHARE),
+            moment_mechanism(own * MOMENT_SHARE, facts, pure=pure),
+            objective,
         ]
 
     def _assumptions(self, facts: Facts) -> list[str]:
@@ -147,25 +156,27 @@ class LinearRegressor(RegressorMixin, DPEstimator):
             for block in row_blocks(scaled):
                 stop = start + block.size
                 u = np.ones(block.size) if weights is None else weights[start:stop]
-                yield np.column_stack([u, u * block]) / math.sqrt(2.0)
+                yield np.column_stack([u, u * block]) / size
                 start = stop
 
-        count, total = math.sqrt(2.0) * release.sum(TARGET, contributions)
-        noise = math.sqrt(2.0) * release.noise_scales[TARGET]
-        n_rows, rows_at_most = number_of_rows(float(count), noise, X.shape[0], weights, release)
+        # The norm, L1 or L2, of (1, target).
+        size = 2.0 if self.delta == 0 else math.sqrt(2.0)
+        count, total = size * release.sum(TARGET, contributions)
+        noise = size * release.noise_scales[TARGET]
+        n_rows, rows_at_most = number_of_rows(
+            float(count), noise, X.shape[0], weights, release, gaussian=self.delta > 0
+        )
         problem = LinearProblem.from_release(
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept, clip=False
         )
         offset = float(np.clip(total / (n_rows + noise), -1.0, 1.0)) if self.fit_intercept else 0.0
         strength = self._strength() / self.max_weight
-        mechanism = release.mechanism(COEFFICIENTS)
-        assert isinstance(mechanism, JointPerturbation)  # noqa: S101 - as planned
         theta = release.solve(
             COEFFICIENTS,
             problem.rows,
             scaled,
             rows_at_most=rows_at_most,
-            regularization=problem.regularization(mechanism.noise_scale, CURVATURE, SIGNAL),
+            regularization=problem.regularization(release, COEFFICIENTS, CURVATURE, SIGNAL),
             offset=offset,
             weights=weights,
             reweight=True,

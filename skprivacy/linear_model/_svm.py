@@ -13,7 +13,7 @@ import numpy as np
 from .._sklearn import Interval
 from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
-from ..optimize import HuberisedHinge, ObjectivePerturbation, Perturbation
+from ..optimize import HuberisedHinge, Loss
 from ._classifier import LinearClassifier, log_odds
 
 
@@ -25,7 +25,9 @@ class DPLinearSVC(LinearClassifier):
     epsilon : float, default=1.0
         Privacy budget of a fit; smaller is more private.
     delta : float, default=1e-6
-        Probability mass outside the epsilon statement; above 0.
+        Probability mass outside the epsilon statement. 0 asks for pure differential
+        privacy: all noise is Laplace noise, which is larger, and one of
+        `bounds` and `clipping_norm` has to be given.
     accountant : PrivacyAccountant, default=None
         Accountant that every fit charges. None: the fit has a receipt only.
     random_state : int, RandomState instance or None, default=None
@@ -139,8 +141,8 @@ class DPLinearSVC(LinearClassifier):
         self.max_weight = max_weight
         self.C = C
 
-    def _objective(self, name: str, share: float, n_classes: int | None) -> Perturbation:
-        return ObjectivePerturbation(name=name, share=share, row_loss=HuberisedHinge())
+    def _row_loss(self, n_classes: int | None) -> Loss:
+        return HuberisedHinge()
 
     def _curvature(self, shares: np.ndarray) -> float:
         return float(0.8 * shares[0] * shares[1])

@@ -2,6 +2,7 @@
 
 from ._losses import Huber, HuberisedHinge, Logistic, Loss, Softmax
 from ._objective import JointPerturbation, ObjectivePerturbation, Perturbation
+from ._pure import PurePerturbation
 from ._rows import ShapedRows, UnitRows
 from ._shape import Shape
 
@@ -13,6 +14,7 @@ __all__ = [
     "Loss",
     "ObjectivePerturbation",
     "Perturbation",
+    "PurePerturbation",
     "Shape",
     "ShapedRows",
     "Softmax",

@@ -59,6 +59,16 @@ class Loss(ABC):
         return self.curvature
 
     @property
+    def absolute_slope(self) -> float:
+        """Bound on the sum of absolute values of the gradient by the scores."""
+        return self.slope
+
+    @property
+    def rank(self) -> int:
+        """Largest rank of the Hessian."""
+        return 1
+
+    @property
     @abstractmethod
     def largest_at_zero(self) -> float:
         """Bound on the loss where all scores are their offsets."""
@@ -223,6 +233,16 @@ class Softmax(Loss):
     def slope(self) -> float:
         """Largest norm of p - e_y."""
         return math.nextafter(math.sqrt(2.0), 2.0)
+
+    @property
+    def absolute_slope(self) -> float:
+        """Largest sum of absolute values of p - e_y."""
+        return 2.0
+
+    @property
+    def rank(self) -> int:
+        """Scores may all be moved alike."""
+        return self.n_classes - 1
 
     @property
     def curvature(self) -> float:

@@ -92,14 +92,33 @@ class Perturbation(Mechanism):
     def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
         """Return sigma for a lambda, and lambda, raised to what the proof needs."""
 
+    def _scale_and_regularization(
+        self, regularization: float, n_columns: int, adjacency: Adjacency
+    ) -> tuple[float, float]:
+        """Return the scale of the noise for a lambda, and lambda, raised where it has to be."""
+        return self._noise_and_regularization(regularization)
+
+    def _tilt(self, size: tuple[int, ...], scale: float, source: RandomSource) -> np.ndarray:
+        """Return integers distributed as the rounded noise, of a scale in their units."""
+        return rounded_gaussian(size, scale, source)
+
+    def _tilt_bound(self, size: int, scale: float) -> float:
+        """Return a norm that b has more of with probability below 1e-20."""
+        return scale * (math.sqrt(size) + 10.0)
+
+    def _cover(
+        self, w: np.ndarray, distance: float, adjacency: Adjacency, source: RandomSource
+    ) -> np.ndarray:
+        """Return the computed minimiser with noise for its distance to the ideal one."""
+        return cover(w, distance, self._mus(adjacency)[1], source)
+
     def _floor(self, rho: float, sigma: float) -> float:
         """Return the least lambda with L / sigma >= rho beta / lambda, rounded up."""
         ratio = rho * self.row_loss.curvature / self.row_loss.slope
         return rounded_up(ratio * sigma)
 
-    @property
-    def noise_scale(self) -> float:
-        """Standard deviation of b, to the few per cent that lambda decides later."""
+    def expected_noise(self, n_columns: int, adjacency: Adjacency) -> float:
+        """Return the standard deviation of b, to the few per cent that lambda decides later."""
         return self.calibrated_noise() * self.row_loss.slope
 
     def least_regularization(self) -> float:
@@ -149,7 +168,7 @@ class Perturbation(Mechanism):
         -------
         Draw
             `value` of shape (n_columns,) or (n_columns, n_scores); `noise_scale` is the
-            standard deviation of b.
+            scale of b: its standard deviation, or that of Laplace noise.
         """
         norms = _row_norms(Z)
         if weights is not None:
@@ -163,11 +182,11 @@ class Perturbation(Mechanism):
             else:
                 Z = _Factored(Z, factors)
         n_columns, n_scores = Z.shape[1], self.row_loss.n_scores
-        # Any lambda costs the same mu, so it may depend on earlier releases.
-        sigma, lam = self._noise_and_regularization(regularization)
-        grid = 2.0 ** (math.floor(math.log2(sigma)) - 36)
+        # Any lambda has the same price, so it may depend on earlier releases.
+        scale, lam = self._scale_and_regularization(regularization, n_columns, adjacency)
+        grid = 2.0 ** (math.floor(math.log2(scale)) - 36)
         size = (n_columns,) if n_scores is None else (n_columns, n_scores)
-        b = rounded_gaussian(size, sigma / grid, source) * grid
+        b = self._tilt(size, scale / grid, source) * grid
         objective = Objective(
             loss=self.row_loss,
             Z=Z,
@@ -178,14 +197,12 @@ class Perturbation(Mechanism):
             linear=b,
             penalty=penalty,
         )
-        # b has norm above this with probability below 1e-20; the bound serves tau alone.
-        b_norm = sigma * (math.sqrt(b.size) + 10.0)
-        w_norm = norm_bound(self.row_loss, rows_at_most, lam, b_norm)
+        # The bound serves tau alone.
+        w_norm = norm_bound(self.row_loss, rows_at_most, lam, self._tilt_bound(b.size, scale))
         rounding = gradient_rounding(self.row_loss, rows_at_most, n_columns, w_norm, lam, penalty)
         tau = max(LEAST_TOLERANCE, 4 * (rounding + grid * math.sqrt(b.size)))
         w = minimise(objective, tau / 2)
-        _, output_mu = self._mus(adjacency)
-        return Draw(_cover(w, tau / lam, output_mu, source), sigma)
+        return Draw(self._cover(w, tau / lam, adjacency, source), scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,7 +377,7 @@ class JointPerturbation(Perturbation):
         return sigma, max(regularization, self._floor(self.rho, sigma))
 
 
-def _cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:
+def cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:
     """Add noise so that two vectors within 2 `distance`, rounded to a grid, are mu-GDP."""
     grid = 2.0 ** (math.floor(math.log2(distance / math.sqrt(w.size))) - 6)
     sensitivity = 2 * distance + grid * math.sqrt(w.size)

@@ -7,7 +7,14 @@ attack are in ``tests/optimize/test_objective.py``.
 
 import numpy as np
 import pytest
-from auditing import halved_noise, mu_lower_bound, record, replay, transcript_mu_squared
+from auditing import (
+    halved_noise,
+    mu_lower_bound,
+    record,
+    replay,
+    transcript_epsilon,
+    transcript_mu_squared,
+)
 
 from skprivacy import PrivacyAccountant
 from skprivacy.linear_model import DPLinearSVC, DPLogisticRegression, DPRidge
@@ -76,6 +83,33 @@ def test_transcript_stays_within_its_price(model, adjacency, bounds, kind):
     assert spent <= price * (1 + 1e-9)
     if kind == "long" and bounds == "public" and (model, adjacency) != ("ridge", "replace-one"):
         assert spent >= 0.95 * price
+
+
+@pytest.mark.usefixtures("no_minimiser")
+@pytest.mark.parametrize("kind", ["long", "heavy tail", "ordinary"])
+@pytest.mark.parametrize("clipping_norm", [None, 1.0])
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+@pytest.mark.parametrize("model", MODELS)
+def test_transcript_of_a_pure_fit_stays_within_its_price(model, adjacency, clipping_norm, kind):
+    def run(rows):
+        accountant = PrivacyAccountant(epsilon=5.0, delta=0.0, adjacency=adjacency)
+        return lambda: MODELS[model](
+            accountant=accountant,
+            random_state=0,
+            delta=0.0,
+            bounds=(-2, 2),
+            clipping_norm=clipping_norm,
+        ).fit(*rows)
+
+    one, other = neighbours(adjacency, kind)
+    first = record(run(one))
+    second = replay(run(other), first)
+    receipt = first.result.privacy_
+    assert receipt.epsilon == pytest.approx(2.0, rel=1e-6)
+    price = sum(m["epsilon"] for m in receipt.mechanisms if "Perturbation" not in m["mechanism"])
+    spent = float(transcript_epsilon(first, second))
+    assert spent <= price * (1 + 1e-9)
+    assert spent > 0
 
 
 def classifier_scores(model):

@@ -388,3 +388,18 @@ def test_c_only_adds_regularisation(rows, n_classes):
     assert norms[2] > 10 * norms[3]
     plans = [DPLogisticRegression(4.0, C=c).plan().loss for c in (None, 1e-9)]
     assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("adjacency", ADJACENCIES)
+def test_pure_differential_privacy(rows, adjacency):
+    X, y, logits = rows
+    bounds = X.min(axis=0), X.max(axis=0)
+    accountant = PrivacyAccountant(epsilon=4.0, delta=0.0, adjacency=adjacency)
+    model = DPLogisticRegression(
+        4.0, 0.0, bounds=bounds, random_state=0, accountant=accountant
+    ).fit(X, y)
+    assert model.privacy_.epsilon == pytest.approx(4.0, rel=1e-6)
+    assert {m["noise"] for m in model.privacy_.mechanisms} == {"laplace"}
+    assert roc_auc_score(y, model.decision_function(X)) > roc_auc_score(y, logits) - 0.03
+    with pytest.raises(ValueError, match="'bounds' or 'clipping_norm'"):
+        DPLogisticRegression(4.0, 0.0).fit(X, y)

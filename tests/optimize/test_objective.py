@@ -231,7 +231,7 @@ def test_output_noise_covers_the_solver():
     # Norm 2 distance: each answer is off by the full distance, in opposite directions.
     shift = np.full(4, distance)
     draws = [
-        np.array([module._cover(w, distance, mu, source) for _ in range(n_draws)])
+        np.array([module.cover(w, distance, mu, source) for _ in range(n_draws)])
         for w in (base, shift)
     ]
     gap = (draws[1] - draws[0]).mean(axis=0)
