@@ -22,11 +22,12 @@ from skprivacy.linear_model import (
     DPLogisticRegression,
     DPRidge,
 )
-from skprivacy.naive_bayes import DPGaussianNB
+from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 from skprivacy.testing import check_dp_estimator, parametrize_with_dp_checks
 
 DEFAULT = [
+    DPCategoricalNB(),
     DPAdditiveClassifier(),
     DPAdditiveRegressor(),
     DPEmpiricalCovariance(),
@@ -44,6 +45,7 @@ DEFAULT = [
 ]
 
 VARIANTS = [
+    DPCategoricalNB(epsilon=8.0, delta=1e-5, n_categories=4, max_weight=3.0),
     DPAdditiveClassifier(bounds=(-3, 3)),
     DPAdditiveClassifier(bounds=(-3, 3), interactions=3, epsilon=8.0, max_weight=3.0),
     DPAdditiveRegressor(bounds=(-3, 3), y_bounds=(-2, 2)),
@@ -83,6 +85,7 @@ LABELS = ["no", "perhaps", "yes"]
 DECLARED = [
     DPAdditiveClassifier(classes=LABELS, bounds=(-3, 3)),
     DPExtraTreesClassifier(classes=LABELS, bounds=(-3, 3)),
+    DPCategoricalNB(classes=LABELS, n_categories=3),
     DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
     DPLinearSVC(classes=LABELS, clipping_norm=2.0),
     DPLogisticRegression(classes=LABELS, clipping_norm=2.0),

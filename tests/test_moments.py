@@ -157,8 +157,8 @@ def end_to_end(n_runs, epsilon=8.0):
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():
-    bound, claimed = end_to_end(1500)
+    bound, claimed = end_to_end(700)
     assert 0.5 * claimed < bound <= claimed
     with halved_noise():
-        planted, _ = end_to_end(1500)
+        planted, _ = end_to_end(700)
     assert planted > claimed

@@ -104,3 +104,14 @@ class PrivateNB(ClassifierMixin, DPEstimator):
         array of shape (n_samples, n_classes)
         """
         return np.asarray(np.exp(self.predict_log_proba(X)))
+
+
+def check_priors(priors: Any, n_classes: int) -> None:
+    """Raise scikit-learn's errors if these are no probabilities of so many classes."""
+    values = np.asarray(priors, dtype=np.float64)
+    if values.shape != (n_classes,):
+        raise ValueError("Number of priors must match number of classes.")
+    if not (values >= 0).all():
+        raise ValueError("Priors must be non-negative.")
+    if not np.isclose(values.sum(), 1.0):
+        raise ValueError("The sum of the priors should be 1.")

@@ -18,7 +18,7 @@ from ..bounding import box_assumptions, box_mechanisms, column_bounds, find_box
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianGroupMoments, Mechanism
 from ..plan import Facts
-from ._base import PrivateNB
+from ._base import PrivateNB, check_priors
 
 MOMENTS = "moments of the classes"
 LEAST_VARIANCE = 1e-3
@@ -204,7 +204,7 @@ class DPGaussianNB(PrivateNB):
         bounds = column_bounds(self.bounds, X.shape[1], type(self).__name__)
         classes = self._public_classes(y)
         if self.priors is not None:
-            _check_priors(self.priors, classes.size)
+            check_priors(self.priors, classes.size)
         same = reset or (
             np.array_equal(np.asarray(bounds), self.bounds_)
             and np.array_equal(classes, self.classes_)
@@ -263,16 +263,6 @@ class DPGaussianNB(PrivateNB):
         joint = joint - np.sum(mean**2 / variance, axis=1) / 2
         joint = joint + z @ (mean / variance).T - (z * z) @ (0.5 / variance).T
         return np.asarray(joint - np.log(math.sqrt(2 * math.pi) * half).sum())
-
-
-def _check_priors(priors: Any, n_classes: int) -> None:
-    values = np.asarray(priors, dtype=np.float64)
-    if values.shape != (n_classes,):
-        raise ValueError("Number of priors must match number of classes.")
-    if not (values >= 0).all():
-        raise ValueError("Priors must be non-negative.")
-    if not np.isclose(values.sum(), 1.0):
-        raise ValueError("The sum of the priors should be 1.")
 
 
 def estimates(moments: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
