@@ -65,8 +65,7 @@ class Logistic(Loss):
     def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
         offset = np.log(priors[1:] / priors[:1])
         variance = float(priors[0] * priors[1])
-        curvature = math.sqrt(0.25 * variance)
-        super().__init__(target, weights, offset, curvature, variance / self.clip**2)
+        super().__init__(target, weights, offset, variance, variance / self.clip**2)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.clip((target - expit(scores)) / self.clip, -1.0, 1.0)
@@ -80,8 +79,7 @@ class Softmax(Loss):
 
     def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
         variance = float(np.max(priors * (1 - priors)))
-        curvature = math.sqrt(0.5 * variance)
-        super().__init__(target, weights, np.log(priors), curvature, variance / self.clip**2)
+        super().__init__(target, weights, np.log(priors), variance / 2, variance / self.clip**2)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
         # Sums over classes are made in order of the classes, wherever a row stands.

@@ -18,7 +18,6 @@ LINEAR = 0.3
 """Range of the kernel in ranks, and the part of it that is linear."""
 
 RANK_POWER = 0.5
-WHITE = 0.0
 LEAST_EIGENVALUE = 1e-6
 LEAST_PAIR_SINGULAR_VALUE = 1e-3
 PAIR_GROUPS = 8
@@ -99,11 +98,7 @@ def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
         ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
         signed = 2 * ranks - 1
         near = np.exp(-np.abs(ranks[:, np.newaxis] - ranks) / LENGTH_SCALE)
-        kernel[: inner.size, : inner.size] = (
-            (1 - LINEAR - WHITE) * near
-            + LINEAR * np.outer(signed, signed)
-            + WHITE * np.eye(inner.size)
-        )
+        kernel[: inner.size, : inner.size] = (1 - LINEAR) * near + LINEAR * np.outer(signed, signed)
     return kernel
 
 
