@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
 from ..mechanisms import Draw, Mechanism, RandomSource, is_sparse, rounded_gaussian, rounded_up
 from ._losses import LARGEST_OFFSET, Logistic, Loss
-from ._rows import BLOCK_VALUES, Block, block_norms
+from ._rows import BLOCK_VALUES, Block, ShapedRows, quick_norms
 from ._shape import INSIDE
 from ._solver import Objective, RowView, gradient_rounding, minimise, norm_bound
 from ._tilting import slope_over_noise, tilted_mu
@@ -65,9 +65,11 @@ class _Factored:
 
 
 def _row_norms(rows: RowView) -> np.ndarray:
+    if isinstance(rows, ShapedRows) and rows.clipped:
+        return np.ones(rows.shape[0])
     step = max(1, BLOCK_VALUES // rows.shape[1])
     starts = range(0, rows.shape[0], step)
-    return np.concatenate([block_norms(rows[start : start + step]) for start in starts])
+    return np.concatenate([quick_norms(rows[start : start + step], 1.0) for start in starts])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ Sparse rows stay sparse where columns are shaped one by one, and are made dense 
 at a time where they are shaped together.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ Block = Any
 KEPT = 2**23
 """Problems of up to this many values are kept in memory, as 64 MB at most."""
 
-BLOCK_VALUES = 2**20
+NORM_UNITS = 2.0**16
+
+BLOCK_VALUES = 2**18
 """Values of a block made for a sum over all rows."""
 
 
@@ -46,6 +49,26 @@ def block_norms(block: Block) -> np.ndarray:
     sums = csr_array((squares, block.indices, block.indptr), block.shape) @ np.ones(block.shape[1])
     slack = 1.0 + (block.shape[1] + 8) * 2.0**-53
     return np.asarray(np.ldexp(np.sqrt(sums) * slack, exponent))
+
+
+def quick_norms(block: Block, radius: float) -> np.ndarray:
+    """Return an upper bound of each row's norm, within 2^-16 sqrt(d) of `radius` or tight.
+
+    Rounded to multiples of 2^-16 of the radius, the entries of a row of norm up to 32 times
+    the radius have squares whose sum is exact, in whatever order it is made.
+    """
+    if is_sparse(block):
+        return block_norms(block)
+    with np.errstate(over="ignore", invalid="ignore"):
+        units = np.trunc(block * (NORM_UNITS / radius))
+        squares = np.einsum("ij,ij->i", units, units)
+    # Truncation takes less than 1 from an entry, and the product's rounding next to nothing.
+    lost = block.shape[1] ** 0.5 * (1 + 2.0**-30)
+    norms = (np.sqrt(squares) + lost) * (radius / NORM_UNITS) * (1 + 2.0**-48)
+    long = ~(squares <= (32.0 * NORM_UNITS) ** 2)
+    if long.any():
+        norms[long] = block_norms(block[long])
+    return np.asarray(norms)
 
 
 class _Rows:
@@ -71,13 +94,13 @@ class _Rows:
     def _make(self, rows: slice) -> Block:
         raise NotImplementedError
 
-    def _row_factors(
-        self, block: Block, rows: slice, factor: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """Return the factors of the rows of a block, from their norms or as found before."""
+    def _row_factors(self, block: Block, rows: slice, radius: float) -> np.ndarray:
+        """Return what brings the rows of a block to `radius`, found now or before."""
         found = self._factors[rows]
         if (found == 0.0).any():
-            found[:] = factor(block_norms(block))
+            # A little inside, so that rounding to the grid takes no row out of the ball.
+            inside = INSIDE - self.shape[1] ** 0.5 * ROW_GRID
+            found[:] = inside / np.maximum(quick_norms(block, radius), radius)
         return found
 
     def __getitem__(self, rows: slice) -> Block:
@@ -127,17 +150,76 @@ class UnitRows(_Rows):
             block = self._scaling.apply(block)
             if self._constant:
                 block = np.concatenate([block, constant], axis=1)
-        radius = self._radius
-        factors = self._row_factors(block, rows, lambda norms: INSIDE / np.maximum(norms, radius))
+        factors = self._row_factors(block, rows, self._radius)
         if is_sparse(block):
             data = block.data * np.repeat(factors, np.diff(block.indptr))
-            data = np.trunc(data / ROW_GRID) * ROW_GRID
+            data = np.rint(data / ROW_GRID) * ROW_GRID
             return csr_array((data, block.indices, block.indptr), block.shape)
-        block *= factors[:, np.newaxis]
-        block /= ROW_GRID
-        np.trunc(block, out=block)
+        # A power of two: no rounding.
+        block *= (factors / ROW_GRID)[:, np.newaxis]
+        np.rint(block, out=block)
         block *= ROW_GRID
         return block
+
+    def draft(self) -> "Draft | None":
+        """Return the rows as products with X, nearly, or None where they aren't products."""
+        if is_sparse(self._X) or self._kept is not None:
+            return None
+        bounds = self._scaling.bounds
+        for rows in self._slices():
+            block = self._X[rows]
+            if bounds is not None and not ((block >= bounds[0]) & (block <= bounds[1])).all():
+                return None
+        return Draft(self._X, self._scaling, self._factors, self._constant)
+
+
+@dataclass
+class Draft:
+    """Rows that are not made but multiplied through: for steps that need not be exact.
+
+    A row is a factor times the scaled [x; constant] times a matrix, up to the rounding to a
+    grid. So scores are products of X itself, many times cheaper than making the rows.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    scaling : RowScaling
+        Without effect of its clipping on any value.
+    factors : array of shape (n_rows,)
+    constant : float
+    matrix : array of shape (n_columns, n_columns), default=None
+        Shaping matrix.
+    """
+
+    X: np.ndarray
+    scaling: RowScaling
+    factors: np.ndarray
+    constant: float
+    matrix: np.ndarray | None = None
+
+    def scores(self, rows: slice, coefficients: np.ndarray) -> np.ndarray:
+        """Return the products of a block of rows with coefficients."""
+        v = coefficients if self.matrix is None else self.matrix @ coefficients
+        n_features = self.X.shape[1]
+        weights = (v[:n_features].T / self.scaling.half).T
+        shift = -(self.scaling.middle @ weights)
+        if self.constant:
+            shift = shift + self.constant * v[-1]
+        scores = self.X[rows] @ weights.astype(self.X.dtype) + shift
+        return np.asarray((scores.T * self.factors[rows]).T)
+
+    def pull(self, rows: slice, slopes: np.ndarray) -> np.ndarray:
+        """Return the block's transpose times slopes, before the shaping matrix."""
+        pulled = (slopes.T * self.factors[rows]).T
+        total = pulled.sum(axis=0)
+        X = self.X[rows]
+        sums = X.T @ pulled.astype(X.dtype) - np.multiply.outer(self.scaling.middle, total)
+        sums = (sums.T / self.scaling.half).T
+        return np.concatenate([sums, [self.constant * total]]) if self.constant else sums
+
+    def shaped(self, pulled: np.ndarray) -> np.ndarray:
+        """Return a sum of pulled slopes times the shaping matrix."""
+        return pulled if self.matrix is None else np.asarray(self.matrix @ pulled)
 
 
 class ShapedRows(_Rows):
@@ -151,9 +233,22 @@ class ShapedRows(_Rows):
     """
 
     def __init__(self, unit: UnitRows, shape: Shape, *, clip: bool = True) -> None:
-        self._unit, self._matrix, self._clip = unit, shape.matrix, clip
+        self._unit, self._matrix, self.clipped = unit, shape.matrix, clip
         dense = shape.matrix.ndim == 2 or not is_sparse(unit[:1])
         super().__init__(unit.shape, keep=dense)
+
+    def draft(self) -> Draft | None:
+        """Return the rows as products with the given ones, nearly, if they are large and dense."""
+        draft = None if self._kept is not None or self._matrix.ndim == 1 else self._unit.draft()
+        if draft is None:
+            return None
+        factors = draft.factors
+        if self.clipped:
+            if (self._factors == 0.0).any():
+                for rows in self._slices():
+                    self._make(rows)
+            factors = factors * self._factors
+        return replace(draft, factors=factors, matrix=self._matrix)
 
     def _make(self, rows: slice) -> Block:
         block: Block = self._unit[rows]
@@ -166,9 +261,9 @@ class ShapedRows(_Rows):
         else:
             # Exact by the grids of both, so that the order of additions doesn't matter.
             block = (block.toarray() if is_sparse(block) else block) @ self._matrix
-        if not self._clip:
+        if not self.clipped:
             return block
-        factors = self._row_factors(block, rows, lambda norms: INSIDE / np.maximum(norms, 1.0))
+        factors = self._row_factors(block, rows, 1.0)
         if is_sparse(block):
             data = block.data * np.repeat(factors, np.diff(block.indptr))
             return csr_array((data, block.indices, block.indptr), block.shape)

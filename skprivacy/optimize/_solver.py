@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 
 from ..mechanisms import is_sparse
 from ._losses import Loss
+from ._rows import Draft, ShapedRows
 
 BLOCK = 2048
 """Rows of one block: it is read once for the scores and the gradient together."""
@@ -28,7 +29,8 @@ UNIT = 2.0**-53
 DENSE_SIZE = 1500
 """Up to this many coefficients the Hessian is formed; beyond, quasi-Newton steps do the work."""
 
-MAX_STEPS = 400
+DRAFT_BLOCK = 2**15
+MAX_STEPS, MAX_DRAFTS = 400, 30
 ROUGH_STRIDE, ROUGH_STEPS, ROUGH_DECREMENT = 8, 12, 1e-2
 
 SLOW = 0.2
@@ -163,6 +165,22 @@ class Objective:
         square[np.diag_indices(w.size)] += self.regularization
         return Evaluation(value, flat, square)
 
+    def draft_gradient(self, draft: Draft, w: np.ndarray) -> np.ndarray:
+        """Return the gradient at `w` with rows that are nearly those of `Z`."""
+        coefficients = w.reshape(self.linear.shape)
+        pulled = np.zeros(self.linear.shape)
+        for start in range(0, self.Z.shape[0], DRAFT_BLOCK):
+            rows = slice(start, start + DRAFT_BLOCK)
+            scores = draft.scores(rows, coefficients) + self.offset
+            slopes = self.loss.terms(scores, self.labels[rows]).slopes
+            if self.weights is not None:
+                slopes = (slopes.T * self.weights[rows]).T
+            pulled += draft.pull(rows, slopes)
+        gradient = draft.shaped(pulled) + self.linear + self.regularization * coefficients
+        if self.penalty is not None:
+            gradient += self.penalty.T @ (self.penalty @ coefficients)
+        return np.asarray(gradient.ravel())
+
 
 def gradient_rounding(
     loss: Loss,
@@ -229,7 +247,23 @@ def minimise(objective: Objective, tolerance: float) -> np.ndarray:
             w, _ = _search(objective, w, current, step, decrement, stride=ROUGH_STRIDE)
             if decrement < ROUGH_DECREMENT:
                 break
+        w = _drafted(objective, w, factor)
     return _newton(objective, w, factor, tolerance).reshape(objective.linear.shape)
+
+
+def _drafted(objective: Objective, w: np.ndarray, factor: Factor | None) -> np.ndarray:
+    """Return a better start, by steps whose gradients are cheap and not exact."""
+    draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
+    if draft is None or factor is None:
+        return w
+    gradient = objective.draft_gradient(draft, w)
+    for _ in range(MAX_DRAFTS):
+        step = -cho_solve(factor, gradient, check_finite=False)
+        trial = objective.draft_gradient(draft, w + step)
+        if not np.linalg.norm(trial) <= 0.5 * np.linalg.norm(gradient):
+            break
+        w, gradient = w + step, trial
+    return w
 
 
 def _newton(

@@ -19,6 +19,7 @@ from skprivacy import PrivacyAccountant
 from skprivacy.datasets import load_adult
 from skprivacy.linear_model import DPLogisticRegression
 from skprivacy.linear_model import _problem as module
+from skprivacy.optimize import _rows
 from skprivacy.plan import Facts
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 
@@ -388,6 +389,33 @@ def test_c_only_adds_regularisation(rows, n_classes):
     assert norms[2] > 10 * norms[3]
     plans = [DPLogisticRegression(4.0, C=c).plan().loss for c in (None, 1e-9)]
     assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("bounds", [None, (-6, 6)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_made_block_by_block_give_the_same_fit(monkeypatch, n_classes, bounds):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    y = (X[:, 0] + rng.normal(size=20_000) > 0).astype(int) + (n_classes - 2) * (X[:, 1] > 1)
+    model = DPLogisticRegression(1.0, clipping_norm=3.0, bounds=bounds, random_state=0)
+    kept = clone(model).fit(X, y)
+    monkeypatch.setattr(_rows, "KEPT", 0)
+    streamed = clone(model).fit(X, y)
+    # The same minimiser, up to the noise that covers the solver.
+    np.testing.assert_allclose(streamed.coef_, kept.coef_, atol=1e-4)
+    single = clone(model).fit(X.astype(np.float32), y)
+    np.testing.assert_allclose(single.coef_, kept.coef_, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_rows_and_a_block():
+    resource = pytest.importorskip("resource")
+    X = np.random.default_rng(0).random((1_000_000, 100), dtype=np.float32)
+    y = (X[:, 0] + X[:, 1] > 1).astype(int)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    DPLogisticRegression(1.0, clipping_norm=6.0).fit(X, y)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert more < 0.2 * X.nbytes
 
 
 @pytest.mark.parametrize("adjacency", ADJACENCIES)
