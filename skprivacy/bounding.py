@@ -51,15 +51,16 @@ RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
 
 
-def range_mechanisms(share: float) -> list[Mechanism]:
+def range_mechanisms(
+    share: float, names: tuple[str, str] = (MAGNITUDE, POSITION)
+) -> list[Mechanism]:
     """Return the two mechanisms that `find_range` draws, together worth `share`."""
-    return [
-        GaussianHistogram(name=MAGNITUDE, share=share / 2),
-        GaussianHistogram(name=POSITION, share=share / 2),
-    ]
+    return [GaussianHistogram(name=name, share=share / 2) for name in names]
 
 
-def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def find_range(
+    X: np.ndarray, release: "Release", names: tuple[str, str] = (MAGNITUDE, POSITION)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Release a range for every column.
 
     Parameters
@@ -68,6 +69,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         Finite values or NaN; NaN counts nowhere.
     release : Release
         The release of a plan that has `range_mechanisms`.
+    names : tuple of two str
+        Names of the two releases.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
         Whether the column's values were seen above the noise; where not, the range is
         [-1, 1] and means nothing.
     """
-    counts = release.sum(MAGNITUDE, lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
-    thresholds = release.noise_scales[MAGNITUDE] * _evidence(_magnitude_weights())
+    counts = release.sum(names[0], lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
+    thresholds = release.noise_scales[names[0]] * _evidence(_magnitude_weights())
     first, last = _occupied(counts, thresholds)
     # A column that is mostly 0 has the range of the central cell: clipped to it, other values
     # become an indicator of their sign, which is still of use.
@@ -94,8 +97,8 @@ def find_range(X: np.ndarray, release: "Release") -> tuple[np.ndarray, np.ndarra
             cells = np.floor((block - low) / width)
         return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
 
-    counts = release.sum(POSITION, lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
-    thresholds = release.noise_scales[POSITION] * _evidence(np.ones(N_POSITIONS))
+    counts = release.sum(names[1], lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
+    thresholds = release.noise_scales[names[1]] * _evidence(np.ones(N_POSITIONS))
     first, last = _occupied(counts, thresholds)
     cells = np.arange(N_POSITIONS)
     between = (first[:, np.newaxis] <= cells) & (cells <= last[:, np.newaxis])
@@ -151,10 +154,14 @@ def norm_mechanism(share: float) -> Mechanism:
     return GaussianHistogram(name=NORM, share=share)
 
 
-def find_norm(rows: Rows, largest: float, release: "Release") -> float:
-    """Release about the .99 quantile of the row norms, at most `largest`.
+def find_norm(
+    rows: Rows, largest: float, release: "Release", *, n_longer: float | None = None
+) -> float:
+    """Release a norm that few rows pass, at most `largest`.
 
-    Where the rows are too few to be seen above the noise, `largest` itself.
+    About the .99 quantile of the row norms, and where the rows are too few to be seen
+    above the noise, `largest` itself. Or, with `n_longer`, the least norm that is not seen
+    to be passed by more than so many rows, and a quarter of `largest` where none is seen.
 
     Parameters
     ----------
@@ -163,6 +170,8 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
         Public bound on the norms: the norm of the bounds of the columns.
     release : Release
         The release of a plan that has `norm_mechanism`.
+    n_longer : float, default=None
+        Number of rows that may be longer.
     """
     edges = largest * np.exp2((np.arange(NORM_CELLS + 1) - NORM_CELLS) * NORM_OCTAVES / NORM_CELLS)
 
@@ -171,7 +180,14 @@ def find_norm(rows: Rows, largest: float, release: "Release") -> float:
         return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
-    if counts.sum() < 4 * release.noise_scales[NORM] * math.sqrt(counts.size):
+    noise = release.noise_scales[NORM]
+    if n_longer is not None:
+        # Row counts from each cell upwards, and twice their noise.
+        passing = np.cumsum(counts[::-1])[::-1]
+        evidence = n_longer + 2 * noise * np.sqrt(np.arange(counts.size, 0, -1))
+        seen = np.flatnonzero(passing > evidence)
+        return float(edges[seen[-1]] if seen.size else largest / 4)
+    if counts.sum() < 4 * noise * math.sqrt(counts.size):
         return float(largest)
     # Sums of noisy counts wander; the running maximum makes a distribution function.
     cumulative = np.maximum.accumulate(np.cumsum(counts))
@@ -231,6 +247,49 @@ def bounding_assumptions(bounds: Any, clipping_norm: float | None, facts: Facts)
     if clipping_norm is not None:
         assumptions.append("The clipping norm was declared by the user.")
     return assumptions
+
+
+def box_mechanisms(bounds: Any, facts: Facts) -> list[Mechanism]:
+    """Return what a learner that works within a box releases about it: nothing if it is known."""
+    return range_mechanisms(RANGE_SHARE) if bounds is None and facts.bounds is None else []
+
+
+def box_assumptions(bounds: Any, facts: Facts) -> list[str]:
+    """Return what a learner that works within a box takes as public about it."""
+    assumptions = ["That all values are finite is public."]
+    if bounds is not None:
+        assumptions.append("The bounds of the columns were declared by the user.")
+    elif facts.bounds is not None:
+        assumptions.append("The bounds of the columns were released by the previous step.")
+    return assumptions
+
+
+def find_box(
+    X: np.ndarray, bounds: Any, release: "Release", name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bounds of the columns: declared, inherited or released.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    bounds
+        The learner's parameter.
+    release : Release
+        The release of a plan that has `box_mechanisms`.
+    name : str
+        Name of the learner, for errors.
+
+    Returns
+    -------
+    low, high : arrays of shape (n_features,)
+        [-1, 1] where no value was seen above the noise.
+    """
+    declared = column_bounds(bounds, X.shape[1], name)
+    known = release.facts.bounds if declared is None else declared
+    if known is not None:
+        return known
+    low, high, _ = find_range(X, release)
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -305,6 +364,11 @@ class RowScaling:
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return the scaled rows of a block, in float64."""
         scaled = (np.asarray(block, dtype=np.float64) - self.middle) / self.half
+        return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
+
+    def apply_to_columns(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the scaled values of given columns, in float64: the entries of sparse rows."""
+        scaled = (np.asarray(values, dtype=np.float64) - self.middle[columns]) / self.half[columns]
         return np.clip(scaled, -1.0, 1.0) if self.clip else scaled
 
     @property

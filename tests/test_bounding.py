@@ -12,7 +12,7 @@ from scipy import stats
 
 from skprivacy import bounding
 from skprivacy.attacks import record, replay, transcript_mu_squared
-from skprivacy.base import Release, calibrate
+from skprivacy.base import DPEstimator, Release, calibrate
 from skprivacy.bounding import (
     RowScaling,
     bounding_assumptions,
@@ -418,3 +418,32 @@ def test_columns_whose_range_is_unknown_are_not_used():
     assert rows[0, 1] == 0
     original, _ = scaling.unscale(np.ones(2))
     assert original[1] == 0
+
+
+def test_a_norm_that_few_rows_pass():
+    """With `n_longer`, the least norm that is not seen to be passed by more rows."""
+
+    class FromNorms(DPEstimator):
+        def __init__(self, epsilon=1.0, delta=1e-6, accountant=None, random_state=None, allowed=0):
+            super().__init__(epsilon, delta, accountant, random_state)
+            self.allowed = allowed
+
+        def fit(self, X):
+            return self._private_fit(X)
+
+        def _mechanisms(self, facts):
+            return [bounding.norm_mechanism(1.0)]
+
+        def _fit(self, X, y, sample_weight, release):
+            self.norm_ = bounding.find_norm(X, 16.0, release, n_longer=self.allowed)
+
+    rows = np.concatenate([np.full(9000, 0.9), np.full(900, 1.8), np.full(100, 7.0)])[:, np.newaxis]
+    norms = [
+        FromNorms(2.0, random_state=0, allowed=allowed).fit(rows).norm_
+        for allowed in (0, 200, 5000, 1e6)
+    ]
+    assert norms[0] == pytest.approx(7.0, rel=0.2)
+    assert norms[1] == pytest.approx(1.8, rel=0.2)
+    assert norms[2] == pytest.approx(0.9, rel=0.2)
+    assert norms[3] == 4.0  # nothing is seen
+    assert all(norm >= size for norm, size in zip(norms, (7.0, 1.8, 0.9), strict=False))

@@ -15,12 +15,18 @@ OPTIONAL = {"ES01", "EX01", "SA01"}
 # Asked of what most users call; elsewhere one line may say all that a section would.
 SECTIONS = {"PR01", "PR04", "PR07", "PR08", "RT01", "RT02", "RT03", "YD01"}
 FOR_USERS = (
+    "additive",
     "adversarial",
+    "cluster",
+    "covariance",
     "datasets",
+    "decomposition",
     "distillation",
+    "ensemble",
     "inspection",
     "interop",
     "linear_model",
+    "naive_bayes",
     "preprocessing",
 )
 

@@ -10,6 +10,7 @@ from ._membership_roc import MembershipRocDisplay
 from ._privacy_report import privacy_report
 from ._privacy_utility import PrivacyUtilityDisplay
 from ._report import PrivacyReport
+from ._shape_function import ShapeFunctionDisplay
 
 __all__ = [
     "Claim",
@@ -17,5 +18,6 @@ __all__ = [
     "MembershipRocDisplay",
     "PrivacyReport",
     "PrivacyUtilityDisplay",
+    "ShapeFunctionDisplay",
     "privacy_report",
 ]

@@ -6,6 +6,14 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
+from ._cells import (
+    CellRows,
+    GaussianCellCounts,
+    GaussianRounds,
+    Residuals,
+    RoundSums,
+    Term,
+)
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -13,22 +21,29 @@ from ._gaussian import (
     GaussianSecondMoment,
     GaussianSum,
 )
+from ._groups import GaussianGroupMoments
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
-from ._rows import Rows, row_blocks, row_norms
+from ._rows import Rows, is_sparse, row_blocks, row_norms
 from ._selection import PermuteAndFlip
+from ._split import GaussianSplitHistogram
 from ._subsampled import SubsampledGradients
 from ._unprotected import Unprotected
 from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "CellRows",
     "ConfidentVotes",
     "Draw",
+    "GaussianCellCounts",
+    "GaussianGroupMoments",
     "GaussianHistogram",
     "GaussianMechanism",
     "GaussianMoments",
+    "GaussianRounds",
     "GaussianSecondMoment",
+    "GaussianSplitHistogram",
     "GaussianSum",
     "GaussianVotes",
     "LaplaceHistogram",
@@ -37,10 +52,14 @@ __all__ = [
     "Mechanism",
     "PermuteAndFlip",
     "RandomSource",
+    "Residuals",
+    "RoundSums",
     "Rows",
     "SubsampledGradients",
+    "Term",
     "Unprotected",
     "Votes",
+    "is_sparse",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",

@@ -165,12 +165,12 @@ def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: floa
         if weights is not None:
             unit = np.trunc(np.nan_to_num(np.clip(weights[start:stop], 0.0, 1.0)) / grid)
         start = stop
-        return np.stack([_cell_sums(column, unit, n_cells) for column in block.T])
+        return np.stack([cell_sums(column, unit, n_cells) for column in block.T])
 
     return sum_blocks(rows, part)
 
 
-def _cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
+def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
     inside = (codes >= 0) & (codes < n_cells)
     sums = np.bincount(codes[inside].astype(np.int64), unit[inside], minlength=n_cells)
     return np.asarray(sums.astype(np.int64))

@@ -6,23 +6,41 @@ may choose its order by memory layout or block size.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._rounded import fold_columns
 
 BLOCK_ROWS = 8192
 """Rows of one block: a block of a hundred columns stays in cache."""
 
+BLOCK_VALUES = 2**20
+"""Values of a block of sparse rows made dense."""
+
 Rows = np.ndarray | Callable[[], Iterable[np.ndarray]]
 """An array of shape (n_rows, ...) or a function that yields its blocks."""
 
 
+def is_sparse(rows: Any) -> bool:
+    """Whether rows are a sparse array or matrix."""
+    return bool(issparse(rows))
+
+
 def row_blocks(rows: Rows) -> Iterator[np.ndarray]:
-    """Yield blocks of at most `BLOCK_ROWS` rows without copying the whole."""
+    """Yield blocks of at most `BLOCK_ROWS` rows without copying the whole.
+
+    Blocks of sparse rows are made dense, each with fewer rows where there are many columns.
+    """
     if callable(rows):
         for block in rows():
             yield from row_blocks(block)
+        return
+    if is_sparse(rows):
+        step = min(BLOCK_ROWS, max(1, BLOCK_VALUES // rows.shape[1]))
+        for start in range(0, rows.shape[0], step):
+            yield cast("Any", rows[start : start + step]).toarray()
         return
     for start in range(0, rows.shape[0], BLOCK_ROWS):
         yield rows[start : start + BLOCK_ROWS]

@@ -1,6 +1,22 @@
 """Private solvers shared by learners."""
 
-from ._objective import ObjectivePerturbation
-from ._shape import Shape, shape_rows, unit_rows
+from ._losses import Huber, HuberisedHinge, Logistic, Loss, Softmax
+from ._objective import JointPerturbation, ObjectivePerturbation, Perturbation
+from ._pure import PurePerturbation
+from ._rows import ShapedRows, UnitRows
+from ._shape import Shape
 
-__all__ = ["ObjectivePerturbation", "Shape", "shape_rows", "unit_rows"]
+__all__ = [
+    "Huber",
+    "HuberisedHinge",
+    "JointPerturbation",
+    "Logistic",
+    "Loss",
+    "ObjectivePerturbation",
+    "Perturbation",
+    "PurePerturbation",
+    "Shape",
+    "ShapedRows",
+    "Softmax",
+    "UnitRows",
+]

@@ -1,33 +1,36 @@
-"""Objective perturbation that composes exactly like a Gaussian mechanism.
+"""Objective perturbation, priced by theorem.
 
-Add b.w with b ~ N(0, sigma^2 I) to a sum of convex losses of z.w, |z| <= 1, whose
-derivative has one sign given the label, is bounded by L and is beta-Lipschitz, with
-lambda/2 |w|^2, lambda >= rho beta sigma / L. Releasing the minimiser is
-mu-GDP with mu = (1 + eta) L / sigma for a certified pair (rho, eta): the statement,
-proof and certificate are in ``docs/theory/objective_perturbation.md``.
+Add b.w with b ~ N(0, sigma^2 I) to a sum of convex losses of z.w, |z| <= 1, and to
+lambda/2 |w|^2, and release the minimiser (Chaudhuri, Monteleoni and Sarwate 2011; Kifer,
+Smith and Thakurta 2012). How private that is follows from the loss's slope bound L and
+curvature bound beta, by one of two theorems of ``docs/theory/objective_perturbation.md``:
+
+- `ObjectivePerturbation`: one score, and a derivative that has one sign given the label.
+  With lambda >= rho beta sigma / L the release is mu-GDP, mu = (1 + eta) L / sigma, for a
+  certified pair (rho, eta). It composes exactly like a Gaussian mechanism.
+- `JointPerturbation`: any loss, with any number of scores. Its Renyi divergences are
+  nearly those of a Gaussian mechanism; the curve they bound is covered by Gaussian
+  differential privacy up to a small delta, at about 1.4 L / sigma.
 
 The computed minimiser is released with Gaussian noise that covers the distance to
 the ideal one: gradient at most tau means distance at most tau / lambda.
 """
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ..mechanisms import (
-    Draw,
-    Mechanism,
-    RandomSource,
-    rounded_gaussian,
-    rounded_up,
-    row_blocks,
-    row_norms,
-)
-from ._logistic import LogisticObjective, gradient_rounding, minimise, norm_bound
+from ..mechanisms import Draw, Mechanism, RandomSource, is_sparse, rounded_gaussian, rounded_up
+from ._losses import LARGEST_OFFSET, Logistic, Loss
+from ._rows import BLOCK_VALUES, Block, ShapedRows, quick_norms
 from ._shape import INSIDE
+from ._solver import Objective, RowView, gradient_rounding, minimise, norm_bound
+from ._tilting import slope_over_noise, tilted_mu
 
 CERTIFIED = ((1.5, 0.06), (2.0, 0.04), (3.0, 0.025))
 """Certified pairs (rho, eta): lambda >= rho beta sigma / L costs (1 + eta) L / sigma."""
@@ -38,33 +41,198 @@ SMALLEST, LARGEST = 0.003, 3.0
 OUTPUT_SHARE = 0.0125
 """Part of the mechanism's mu squared that pays for the noise on the output."""
 
-LOGISTIC_CURVATURE = 0.25
-
 LEAST_TOLERANCE = 1e-6
 """Gradient norms below this would cost passes over the rows and save no noise worth it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ObjectivePerturbation(Mechanism):
-    """Noisy minimiser of a regularised logistic loss.
+@dataclass(frozen=True)
+class _Factored:
+    """Rows of a view, each times a factor."""
 
-    Released: the coefficient vector. Sensitivity: rows are clipped to norm 1, weights
-    to [0, 1], so that a row adds at most L = 1 to the gradient, along itself.
-    `noise_multiplier` is 1 / mu of the minimiser under add-remove; the noise itself is
-    1 + eta times that, with the least eta that the regularisation admits. Under
-    replace-one, two rows change, by group privacy of Gaussian differential privacy:
-    twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
+    rows: RowView
+    factors: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.shape
+
+    def __getitem__(self, rows: slice) -> Block:
+        block, factors = self.rows[rows], self.factors[rows]
+        if is_sparse(block):
+            data = block.data * np.repeat(factors, np.diff(block.indptr))
+            return csr_array((data, block.indices, block.indptr), block.shape)
+        return np.asarray(block * factors[:, np.newaxis])
+
+
+def _row_norms(rows: RowView) -> np.ndarray:
+    if isinstance(rows, ShapedRows) and rows.clipped:
+        return np.ones(rows.shape[0])
+    step = max(1, BLOCK_VALUES // rows.shape[1])
+    starts = range(0, rows.shape[0], step)
+    return np.concatenate([quick_norms(rows[start : start + step], 1.0) for start in starts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(Mechanism):
+    """What both mechanisms share: the draw.
+
+    Rows are clipped to norm 1, or their weights to the inverse square of their norm, and
+    weights to [0, 1]: a row adds at most L to the gradient, along itself, and its part of
+    the Hessian has eigenvalues at most beta.
     """
 
     noise: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "solve"
+
+    row_loss: Loss = field(default_factory=Logistic)
+
+    @abstractmethod
+    def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
+        """Return mu of the objective and of the output noise."""
+
+    @abstractmethod
+    def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
+        """Return sigma for a lambda, and lambda, raised to what the proof needs."""
+
+    def _scale_and_regularization(
+        self, regularization: float, n_columns: int, adjacency: Adjacency
+    ) -> tuple[float, float]:
+        """Return the scale of the noise for a lambda, and lambda, raised where it has to be."""
+        return self._noise_and_regularization(regularization)
+
+    def _tilt(self, size: tuple[int, ...], scale: float, source: RandomSource) -> np.ndarray:
+        """Return integers distributed as the rounded noise, of a scale in their units."""
+        return rounded_gaussian(size, scale, source)
+
+    def _tilt_bound(self, size: int, scale: float) -> float:
+        """Return a norm that b has more of with probability below 1e-20."""
+        return scale * (math.sqrt(size) + 10.0)
+
+    def _cover(
+        self, w: np.ndarray, distance: float, adjacency: Adjacency, source: RandomSource
+    ) -> np.ndarray:
+        """Return the computed minimiser with noise for its distance to the ideal one."""
+        return cover(w, distance, self._mus(adjacency)[1], source)
+
+    def _floor(self, rho: float, sigma: float) -> float:
+        """Return the least lambda with L / sigma >= rho beta / lambda, rounded up."""
+        ratio = rho * self.row_loss.curvature / self.row_loss.slope
+        return rounded_up(ratio * sigma)
+
+    def expected_noise(self, n_columns: int, adjacency: Adjacency) -> float:
+        """Return the standard deviation of b, to the few per cent that lambda decides later."""
+        return self.calibrated_noise() * self.row_loss.slope
+
+    def least_regularization(self) -> float:
+        """Return the smallest lambda that the proof admits."""
+        return self._noise_and_regularization(0.0)[1]
+
+    def draw(
+        self,
+        Z: RowView,
+        labels: np.ndarray,
+        *,
+        adjacency: Adjacency,
+        source: RandomSource,
+        rows_at_most: float,
+        regularization: float,
+        offset: float | np.ndarray = 0.0,
+        weights: np.ndarray | None = None,
+        reweight: bool = False,
+        penalty: np.ndarray | None = None,
+    ) -> Draw:
+        """Release the minimiser.
+
+        Parameters
+        ----------
+        Z : array or view of shape (n_rows, n_columns)
+            Rows; what is sliced from it is used block by block.
+        labels : array of shape (n_rows,)
+            Labels or targets, in the form of the loss.
+        adjacency, source
+            Adjacency of the data and source of random words.
+        rows_at_most : float
+            Public or released bound on the number of rows, for the tolerance alone.
+        regularization : float
+            lambda; raised to `least_regularization` where it is below.
+        offset : float or array of shape (n_scores,), default=0.0
+            Public or released constants added to all scores, clipped to [-3, 3].
+        weights : array of shape (n_rows,), default=None
+            Weights, clipped to [0, 1].
+        reweight : bool, default=False
+            Whether rows with norm above 1 keep their length and have their weight divided
+            by its square, instead of being scaled down.
+        penalty : array of shape (n_penalties, n_columns), default=None
+            A public or released matrix B; |B w|^2 / 2 is added to the objective, which
+            only makes it more convex.
+
+        Returns
+        -------
+        Draw
+            `value` of shape (n_columns,) or (n_columns, n_scores); `noise_scale` is the
+            scale of b: its standard deviation, or that of Laplace noise.
+        """
+        norms = _row_norms(Z)
+        if weights is not None:
+            weights = np.clip(np.nan_to_num(weights), 0.0, 1.0)
+        if (norms > 1.0).any():
+            # Row by row: what becomes of a row must not depend on the rows around it.
+            factors = np.where(norms > 1.0, INSIDE / np.maximum(norms, 1.0), 1.0)
+            if reweight:
+                factors *= factors
+                weights = factors if weights is None else weights * factors
+            else:
+                Z = _Factored(Z, factors)
+        n_columns, n_scores = Z.shape[1], self.row_loss.n_scores
+        # Any lambda has the same price, so it may depend on earlier releases.
+        scale, lam = self._scale_and_regularization(regularization, n_columns, adjacency)
+        grid = 2.0 ** (math.floor(math.log2(scale)) - 36)
+        size = (n_columns,) if n_scores is None else (n_columns, n_scores)
+        b = self._tilt(size, scale / grid, source) * grid
+        objective = Objective(
+            loss=self.row_loss,
+            Z=Z,
+            labels=self.row_loss.clean_labels(labels),
+            weights=weights,
+            offset=np.clip(offset, -LARGEST_OFFSET, LARGEST_OFFSET),
+            regularization=lam,
+            linear=b,
+            penalty=penalty,
+        )
+        # The bound serves tau alone.
+        w_norm = norm_bound(self.row_loss, rows_at_most, lam, self._tilt_bound(b.size, scale))
+        rounding = gradient_rounding(self.row_loss, rows_at_most, n_columns, w_norm, lam, penalty)
+        tau = max(LEAST_TOLERANCE, 4 * (rounding + grid * math.sqrt(b.size)))
+        w = minimise(objective, tau / 2)
+        return Draw(self._cover(w, tau / lam, adjacency, source), scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectivePerturbation(Perturbation):
+    """Noisy minimiser of a regularised loss whose derivative has one sign given the label.
+
+    Released: the coefficient vector. Sensitivity: a row adds at most L to the gradient,
+    along itself. `noise_multiplier` is 1 / mu of the minimiser under add-remove; the
+    noise itself is (1 + eta) L times that, with the least eta that the regularisation
+    admits. Under replace-one, two rows change, by group privacy of Gaussian differential
+    privacy: twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
+
+    Parameters
+    ----------
+    row_loss : Loss, default=Logistic()
+    """
+
+    def __post_init__(self) -> None:
+        if not self.row_loss.one_signed:
+            raise ValueError(
+                f"The derivative of the {self.row_loss.name} has both signs. Use JointPerturbation."
+            )
 
     @staticmethod
     def _group(adjacency: Adjacency) -> int:
         return 1 if check_adjacency(adjacency) == "add-remove" else 2
 
     def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
-        """Return mu of the objective and of the output noise."""
         objective = self._group(adjacency) / self.calibrated_noise()
         return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
 
@@ -75,7 +243,7 @@ class ObjectivePerturbation(Mechanism):
     def solve_noise(
         self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
     ) -> float:
-        """Return sigma / L for a budget in mu, rounded up."""
+        """Return 1 / mu of the minimiser for a budget in mu, rounded up."""
         if mu is None:
             raise ValueError(
                 f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
@@ -96,89 +264,122 @@ class ObjectivePerturbation(Mechanism):
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
         rows = "one row" if adjacency == "add-remove" else "two rows as a group"
-        return f"1 (L2 of a row's gradient; {rows})"
-
-    def least_regularization(self) -> float:
-        """Return the smallest lambda that a certificate admits."""
-        return self._noise_and_regularization(0.0)[1]
+        return f"{self.row_loss.slope:.6g} (L2 of a row's gradient; {rows})"
 
     def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
         """Return the least sigma for a lambda, and lambda, raised to what is certified."""
         choices = []
         for rho, eta in CERTIFIED:
-            sigma = (1 + eta) * self.calibrated_noise()
-            floor = math.nextafter(rho * LOGISTIC_CURVATURE * sigma, math.inf)
-            choices.append((sigma, floor))
+            sigma = (1 + eta) * self.calibrated_noise() * self.row_loss.slope
+            choices.append((sigma, self._floor(rho, sigma)))
         admitted = [choice for choice in choices if choice[1] <= regularization]
         if not admitted:
             return min(choices, key=lambda choice: choice[1])
         return min(admitted)[0], regularization
 
-    def draw(
-        self,
-        Z: np.ndarray,
-        signs: np.ndarray,
-        *,
-        adjacency: Adjacency,
-        source: RandomSource,
-        rows_at_most: float,
-        regularization: float,
-        offset: float = 0.0,
-        weights: np.ndarray | None = None,
-    ) -> Draw:
-        """Release the minimiser.
 
-        Parameters
-        ----------
-        Z : array of shape (n_rows, n_columns)
-            Rows; those with norm above 1 are scaled down, in place.
-        signs : array of shape (n_rows,)
-            Labels: positive numbers stand for 1, others for -1.
-        adjacency, source
-            Adjacency of the data and source of random words.
-        rows_at_most : float
-            Public or released bound on the number of rows, for the tolerance alone.
-        regularization : float
-            lambda; raised to `least_regularization` where it is below.
-        offset : float, default=0.0
-            Public or released constant added to all margins, clipped to [-3, 3].
-        weights : array of shape (n_rows,), default=None
-            Weights, clipped to [0, 1].
+@dataclass(frozen=True, kw_only=True)
+class JointPerturbation(Perturbation):
+    """Noisy minimiser of any regularised convex loss, with one score or several.
 
-        Returns
-        -------
-        Draw
-            `value` of shape (n_columns,); `noise_scale` is the standard deviation of b.
-        """
-        for block in row_blocks(Z):
-            norms = row_norms(block)
-            # Row by row: what becomes of a row must not depend on the rows around it.
-            factors = np.where(norms > 1.0, INSIDE / np.maximum(norms, 1.0), 1.0)
-            np.multiply(block, factors[:, np.newaxis], out=block)
-        n_columns = Z.shape[1]
-        # Each pair costs the same mu, so which one is taken may depend on earlier releases.
-        sigma, lam = self._noise_and_regularization(regularization)
-        grid = 2.0 ** (math.floor(math.log2(sigma)) - 36)
-        b = rounded_gaussian((n_columns,), sigma / grid, source) * grid
-        objective = LogisticObjective(
-            Z=Z,
-            signs=np.where(signs > 0, 1.0, -1.0),
-            weights=None if weights is None else np.clip(weights, 0.0, 1.0),
-            offset=float(np.clip(offset, -3.0, 3.0)),
-            regularization=lam,
-            linear=b,
+    Released: the coefficients. Sensitivity: a row adds at most L to the gradient.
+    `noise_multiplier` is sigma / L. The price is a mu with a delta of its own, since the
+    curve of the release is only known to be nearly Gaussian.
+
+    Parameters
+    ----------
+    row_loss : Loss
+    n_tails : int
+        Number of extreme points, for a given label, of the set of the loss's gradients,
+        the origin not counted.
+    rho : float
+        Least ratio of L / sigma to beta / lambda.
+    delta0 : float, default=None
+        Charged as the release's delta; part of the budget, set by `calibrate`.
+    budget : float, default=None
+        The mu that the noise was solved for; charged even where the mu found is a
+        little less.
+    """
+
+    needs_delta0: ClassVar[bool] = True
+
+    n_tails: int
+    rho: float
+    delta0: float | None = None
+    budget: float | None = None
+
+    @property
+    def _trace_ratio(self) -> float:
+        return self.row_loss.trace / self.row_loss.curvature
+
+    def _calibrated_delta(self) -> float:
+        self.calibrated_noise()
+        if self.delta0 is None:
+            raise ValueError(f"Mechanism {self.name!r} has no delta0. Call calibrate first.")
+        return self.delta0
+
+    def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
+        m = 1 / self.calibrated_noise()
+        kappa = m / self.rho
+        objective = tilted_mu(
+            m, kappa, self._trace_ratio * kappa, self.n_tails, self._calibrated_delta(), adjacency
         )
-        # b has norm above this with probability below 1e-20; the bound serves tau alone.
-        b_norm = sigma * (math.sqrt(n_columns) + 10.0)
-        w_norm = norm_bound(rows_at_most, lam, b_norm)
-        rounding = gradient_rounding(rows_at_most, n_columns, w_norm, lam)
-        tau = max(LEAST_TOLERANCE, 4 * (rounding + grid * math.sqrt(n_columns)))
-        w = minimise(objective, tau / 2)
-        _, output_mu = self._mus(adjacency)
-        return Draw(_cover(w, tau / lam, output_mu, source), sigma)
+        return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
+
+    def loss(self, adjacency: Adjacency) -> PrivacyLoss:
+        """Return the composed loss of the objective and the output noise."""
+        mu = math.hypot(*self._mus(adjacency))
+        return PrivacyLoss(max(mu, self.budget or 0.0), self._calibrated_delta())
+
+    def solve_noise(
+        self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
+    ) -> float:
+        """Return a sigma / L whose price fits into `mu`, almost the least."""
+        if mu is None or self.delta0 is None:
+            raise ValueError(
+                f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
+                "Use a delta above 0."
+            )
+        objective = mu * math.sqrt(1 - OUTPUT_SHARE) * (1 - 1e-12)
+        if objective < SMALLEST:
+            raise ValueError(
+                f"The budget of release {self.name!r} is too small: mu = {mu:.3g}. "
+                "Use a larger epsilon."
+            )
+        m = slope_over_noise(
+            min(objective, LARGEST),
+            self.rho,
+            self._trace_ratio,
+            self.n_tails,
+            self.delta0,
+            adjacency,
+        )
+        return rounded_up(1 / m)
+
+    def calibrate(
+        self,
+        adjacency: Adjacency,
+        *,
+        mu: float | None = None,
+        epsilon: float | None = None,
+        delta0: float | None = None,
+    ) -> Self:
+        """Return a copy whose noise is solved for `mu` and `delta0`."""
+        prepared = replace(self, delta0=delta0)
+        multiplier = prepared.solve_noise(adjacency, mu=mu, epsilon=epsilon)
+        return replace(prepared, noise_multiplier=multiplier, budget=mu)
+
+    def unit_sensitivity(self, adjacency: Adjacency) -> str:
+        """Return the sensitivity for receipts."""
+        rows = "one row" if check_adjacency(adjacency) == "add-remove" else "each of two rows"
+        return f"{self.row_loss.slope:.6g} (L2 of a row's gradient; {rows})"
+
+    def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
+        sigma = rounded_up(self.calibrated_noise() * self.row_loss.slope)
+        return sigma, max(regularization, self._floor(self.rho, sigma))
 
 
-def _cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:
+def cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:
     """Add noise so that two vectors within 2 `distance`, rounded to a grid, are mu-GDP."""
     grid = 2.0 ** (math.floor(math.log2(distance / math.sqrt(w.size))) - 6)
     sensitivity = 2 * distance + grid * math.sqrt(w.size)

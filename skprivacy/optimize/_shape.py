@@ -15,37 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mechanisms import row_norms
-
 ROW_GRID = 2.0**-20
 FLOOR = 0.3
-"""Eigenvalue floor in units of the spectral norm of the moment's noise, s sqrt(2 d)."""
+"""Eigenvalue floor in units of the spectral norm of the moment's noise: s sqrt(2 d), or
+s sqrt(2 log d) for a diagonal."""
 
 INSIDE = 1 - 2.0**-40
 """Radius rows are scaled to, so that no rounding takes a norm above 1."""
-
-
-def unit_rows(block: np.ndarray, radius: float, constant: float) -> np.ndarray:
-    """Return [x; constant] clipped to norm `radius`, over `radius`, on a grid.
-
-    Parameters
-    ----------
-    block : array of shape (n_rows, n_features)
-    radius : float
-    constant : float
-        Value of the appended intercept coordinate; none is appended for 0.
-
-    Returns
-    -------
-    array of shape (n_rows, n_features + 1) or (n_rows, n_features)
-        Multiples of `ROW_GRID`, of norm at most 1.
-    """
-    rows = np.asarray(block, dtype=np.float64)
-    if constant:
-        rows = np.concatenate([rows, np.full((rows.shape[0], 1), constant)], axis=1)
-    norms = np.maximum(row_norms(rows), radius)
-    scaled = rows * (INSIDE / norms)[:, np.newaxis]
-    return np.asarray(np.trunc(scaled / ROW_GRID) * ROW_GRID)
 
 
 @dataclass(frozen=True)
@@ -54,8 +30,9 @@ class Shape:
 
     Parameters
     ----------
-    matrix : array of shape (n_columns, n_columns)
-        Symmetric; entries on a grid that makes products with `unit_rows` exact.
+    matrix : array of shape (n_columns, n_columns) or (n_columns,)
+        Symmetric, with entries on a grid that makes products with `UnitRows` exact; or
+        the diagonal, where columns are shaped one by one.
     stretch : array of shape (n_columns,)
         Its eigenvalues.
     moment : array of shape (n_columns,)
@@ -72,37 +49,43 @@ class Shape:
 
         Parameters
         ----------
-        moment : array of shape (n_columns, n_columns)
-            Released sum of z z'.
+        moment : array of shape (n_columns, n_columns) or (n_columns,)
+            Released sum of z z', or its diagonal.
         noise_scale : float
-            Standard deviation of the noise on its diagonal.
+            Standard deviation of the noise on the diagonal.
         n_rows : float
             Released or public number of rows.
         """
         n_columns = moment.shape[0]
-        eigenvalues, vectors = np.linalg.eigh(moment)
-        trace = float(np.clip(np.trace(moment), 0.05 * n_rows, n_rows))
+        if moment.ndim == 1:
+            eigenvalues, vectors = moment, None
+            size = math.sqrt(2 * math.log(n_columns + 1))
+        else:
+            eigenvalues, vectors = np.linalg.eigh(moment)
+            size = math.sqrt(2 * n_columns)
+        trace = float(np.clip(eigenvalues.sum(), 0.05 * n_rows, n_rows))
         spectrum = simplex_projection(eigenvalues, trace)
-        floor = FLOOR * noise_scale * math.sqrt(2 * n_columns)
+        floor = FLOOR * noise_scale * size
         stretch = (spectrum + floor) ** -0.5
         # Mean squared norm 1 after shaping, unless that would shrink every direction.
         typical = math.sqrt(float(stretch**2 @ spectrum) / n_rows)
         stretch /= min(typical, float(stretch.max()))
+        if vectors is None:
+            return cls(stretch, stretch, spectrum)
         matrix = (vectors * stretch) @ vectors.T
         grid = 2.0 ** (math.ceil(math.log2(float(np.abs(matrix).max()))) - 24)
         return cls(np.rint(matrix / grid) * grid, stretch, spectrum)
+
+    def __matmul__(self, coefficients: np.ndarray) -> np.ndarray:
+        """Return the matrix times coefficients of shaped rows: those of unit rows."""
+        if self.matrix.ndim == 2:
+            return np.asarray(self.matrix @ coefficients)
+        return np.asarray((self.matrix * coefficients.T).T)
 
     @property
     def shaped_moment(self) -> np.ndarray:
         """Estimated sum of squared coordinates after shaping, per eigenvector."""
         return np.asarray(self.stretch**2 * self.moment)
-
-
-def shape_rows(block: np.ndarray, shape: Shape) -> np.ndarray:
-    """Return the rows of a block of `unit_rows`, shaped and clipped to norm 1."""
-    shaped = block @ shape.matrix
-    norms = np.maximum(row_norms(shaped), 1.0)
-    return np.asarray(shaped * (INSIDE / norms)[:, np.newaxis])
 
 
 def simplex_projection(values: np.ndarray, total: float) -> np.ndarray:

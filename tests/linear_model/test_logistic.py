@@ -18,7 +18,8 @@ from sklearn.preprocessing import OneHotEncoder
 from skprivacy import PrivacyAccountant
 from skprivacy.datasets import load_adult
 from skprivacy.linear_model import DPLogisticRegression
-from skprivacy.linear_model import _logistic as module
+from skprivacy.linear_model import _problem as module
+from skprivacy.optimize import _rows
 from skprivacy.plan import Facts
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 
@@ -80,11 +81,18 @@ def test_adult_pipeline_from_raw_columns():
     assert scores.mean() > twin.mean() - 0.02
 
 
-@pytest.mark.parametrize(("load", "least"), [(load_iris, 0.75), (load_digits, 0.7)])
-def test_several_classes(load, least):
+@pytest.mark.parametrize("adjacency", ADJACENCIES)
+@pytest.mark.parametrize(("load", "least"), [(load_iris, 0.75), (load_digits, 0.85)])
+def test_several_classes(load, least, adjacency):
     X, y = load(return_X_y=True)
     names = np.array([f"class {label}" for label in y])
-    model = DPLogisticRegression(8.0, bounds=(0, 16 if X.max() > 10 else 8), random_state=0)
+    accountant = PrivacyAccountant(epsilon=20.0, adjacency=adjacency)
+    model = DPLogisticRegression(
+        20.0 if adjacency == "replace-one" else 8.0,
+        bounds=(0, 16 if X.max() > 10 else 8),
+        random_state=0,
+        accountant=accountant,
+    )
     model.fit(X, names)
     n_classes = len(np.unique(y))
     assert model.score(X, names) > least
@@ -93,8 +101,10 @@ def test_several_classes(load, least):
     probabilities = model.predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert (model.classes_[probabilities.argmax(axis=1)] == model.predict(X)).all()
-    assert len([m for m in model.privacy_.mechanisms if "coefficients" in m["name"]]) == n_classes
-    assert model.privacy_.epsilon == pytest.approx(8.0, rel=1e-6)
+    solved = [m for m in model.privacy_.mechanisms if "coefficients" in m["name"]]
+    assert len(solved) == 1
+    assert model.privacy_.epsilon == pytest.approx(model.epsilon, rel=1e-6)
+    assert model.privacy_.loss.delta <= model.delta / 100 * (1 + 1e-9)
 
 
 def test_declared_classes(rows):
@@ -138,6 +148,7 @@ def test_classes_of_one_row_can_be_declared_against_the_membership_of_a_rare_lab
         ({"classes": [0]}, "at least 2"),
         ({"classes": [0, 7]}, "does not declare"),
         ({"max_weight": 0}, "'max_weight' parameter"),
+        ({"C": 0.0}, "'C' parameter"),
         ({"accountant": "mine"}, "'accountant' parameter"),
     ],
 )
@@ -346,3 +357,77 @@ def test_breast_cancer_beats_a_coin_at_small_epsilon():
         for seed in range(5)
     ]
     assert np.mean(scores) > 0.95
+
+
+def test_a_small_c_is_the_penalty_of_scikit_learn(rows):
+    """Where the penalty rules, what privacy adds doesn't matter."""
+    X, y, _ = rows
+    X = X / X.std(axis=0)
+    X -= X.mean(axis=0)
+    fit = DPLogisticRegression(40.0, clipping_norm=6.0, C=1e-3, random_state=0).fit
+    twin = LogisticRegression(C=1e-3).fit(X, y)
+    np.testing.assert_allclose(fit(X, y).coef_, twin.coef_, atol=0.02)
+    # Weights of 2 double the loss, in both.
+    doubled = DPLogisticRegression(
+        40.0, clipping_norm=6.0, C=1e-3, max_weight=2.0, random_state=0
+    ).fit(X, y, np.full(len(y), 2.0))
+    twin.fit(X, y, np.full(len(y), 2.0))
+    np.testing.assert_allclose(doubled.coef_, twin.coef_, atol=0.03)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_c_only_adds_regularisation(rows, n_classes):
+    X, y, _ = rows
+    if n_classes == 3:
+        y = y + (X[:, 0] > 1)
+    norms = [
+        np.linalg.norm(DPLogisticRegression(4.0, C=c, random_state=0).fit(X, y).coef_)
+        for c in (None, 1e6, 1e-3, 1e-9)
+    ]
+    assert norms[1] == pytest.approx(norms[0], rel=0.05)
+    assert norms[1] > 10 * norms[2]
+    assert norms[2] > 10 * norms[3]
+    plans = [DPLogisticRegression(4.0, C=c).plan().loss for c in (None, 1e-9)]
+    assert plans[0] == plans[1]
+
+
+@pytest.mark.parametrize("bounds", [None, (-6, 6)])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_made_block_by_block_give_the_same_fit(monkeypatch, n_classes, bounds):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    y = (X[:, 0] + rng.normal(size=20_000) > 0).astype(int) + (n_classes - 2) * (X[:, 1] > 1)
+    model = DPLogisticRegression(1.0, clipping_norm=3.0, bounds=bounds, random_state=0)
+    kept = clone(model).fit(X, y)
+    monkeypatch.setattr(_rows, "KEPT", 0)
+    streamed = clone(model).fit(X, y)
+    # The same minimiser, up to the noise that covers the solver.
+    np.testing.assert_allclose(streamed.coef_, kept.coef_, atol=1e-4)
+    single = clone(model).fit(X.astype(np.float32), y)
+    np.testing.assert_allclose(single.coef_, kept.coef_, atol=1e-2)
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_rows_and_a_block():
+    resource = pytest.importorskip("resource")
+    X = np.random.default_rng(0).random((1_000_000, 100), dtype=np.float32)
+    y = (X[:, 0] + X[:, 1] > 1).astype(int)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    DPLogisticRegression(1.0, clipping_norm=6.0).fit(X, y)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert more < 0.2 * X.nbytes
+
+
+@pytest.mark.parametrize("adjacency", ADJACENCIES)
+def test_pure_differential_privacy(rows, adjacency):
+    X, y, logits = rows
+    bounds = X.min(axis=0), X.max(axis=0)
+    accountant = PrivacyAccountant(epsilon=4.0, delta=0.0, adjacency=adjacency)
+    model = DPLogisticRegression(
+        4.0, 0.0, bounds=bounds, random_state=0, accountant=accountant
+    ).fit(X, y)
+    assert model.privacy_.epsilon == pytest.approx(4.0, rel=1e-6)
+    assert {m["noise"] for m in model.privacy_.mechanisms} == {"laplace"}
+    assert roc_auc_score(y, model.decision_function(X)) > roc_auc_score(y, logits) - 0.03
+    with pytest.raises(ValueError, match="'bounds' or 'clipping_norm'"):
+        DPLogisticRegression(4.0, 0.0).fit(X, y)

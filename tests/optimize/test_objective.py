@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from auditing import ALPHA
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from skprivacy.accounting import gdp_delta, gdp_mu
 from skprivacy.attacks import mu_lower_bound
 from skprivacy.mechanisms import random_source
-from skprivacy.optimize import ObjectivePerturbation
+from skprivacy.optimize import Huber, HuberisedHinge, Logistic, ObjectivePerturbation
 from skprivacy.optimize import _objective as module
-from skprivacy.optimize._logistic import LogisticObjective
+from skprivacy.optimize._solver import Objective
 
 
 def calibrated(mu, adjacency="add-remove"):
@@ -123,6 +123,44 @@ def test_exact_profile_comes_near_the_claim():
     assert 0.75 < worst <= 1.0
 
 
+@pytest.mark.parametrize("pair", [0, 1, 2])
+@pytest.mark.parametrize("mu", [0.1, 1.0, 2.5])
+@pytest.mark.parametrize("half_width", [0.5, 0.1])
+def test_exact_profile_of_the_hinge_is_below_the_claim(half_width, mu, pair):
+    loss = HuberisedHinge(half_width)
+    mechanism = ObjectivePerturbation(name="x", row_loss=loss).calibrate("add-remove", mu=mu)
+    rho, eta = module.CERTIFIED[pair]
+    asked = (1 + 1e-9) * rho * loss.curvature * (1 + eta) * mechanism.calibrated_noise()
+    sigma, lam = mechanism._noise_and_regularization(asked)
+    assert sigma == (1 + eta) * mechanism.calibrated_noise()
+    w = np.linspace(-1, 1, 200_001) * (10 * sigma + 8) / lam
+
+    def masses(Z, signs, offset):
+        gradient = lam * w
+        for z, sign in zip(Z, signs, strict=True):
+            gradient = gradient + z * loss.terms(w * z + offset, np.full(w.size, sign)).slopes
+        edges = ndtr(gradient / sigma)
+        return np.diff(edges)
+
+    worst = 0.0
+    for Z, signs in BASES.values():
+        for canary, offset in ((1.0, 0.0), (1.0, -3.0), (0.3, 1.0), (-1.0, -1.0)):
+            p, q = masses([*Z, canary], [*signs, 1.0], offset), masses(Z, signs, offset)
+            assert q.sum() == pytest.approx(1, abs=1e-9)
+            for epsilon in np.linspace(0, 3, 13) * mu:
+                claim = gdp_delta(mu, epsilon)
+                for one, other in ((p, q), (q, p)):
+                    delta = np.maximum(one - math.exp(epsilon) * other, 0).sum()
+                    assert delta <= claim + 1e-10
+                    worst = max(worst, delta / claim)
+    assert worst > 0.6
+
+
+def test_a_derivative_of_both_signs_has_no_such_price():
+    with pytest.raises(ValueError, match="both signs"):
+        ObjectivePerturbation(name="x", row_loss=Huber())
+
+
 def attack(mechanism, n_runs, seed=0):
     """Lower bound on mu, at 99.9 % confidence, from a saturated canary.
 
@@ -147,8 +185,8 @@ def attack(mechanism, n_runs, seed=0):
                 offset=-3.0,
             ).value
             # The gradient without the canary is the noise, up to the sign.
-            objective = LogisticObjective(
-                np.ones((30, 1)), signs[:30], None, -3.0, lam, np.zeros(1)
+            objective = Objective(
+                Logistic(), np.ones((30, 1)), signs[:30], None, -3.0, lam, np.zeros(1)
             )
             out.append(-objective.evaluate(w).gradient[0])
         return np.array(out)
@@ -206,7 +244,7 @@ def test_output_noise_covers_the_solver():
     # Norm 2 distance: each answer is off by the full distance, in opposite directions.
     shift = np.full(4, distance)
     draws = [
-        np.array([module._cover(w, distance, mu, source) for _ in range(n_draws)])
+        np.array([module.cover(w, distance, mu, source) for _ in range(n_draws)])
         for w in (base, shift)
     ]
     gap = (draws[1] - draws[0]).mean(axis=0)

@@ -1,0 +1,371 @@
+"""What the classifier and the regressor share: tables in, cells, rounds, explanations out."""
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from .._sklearn import Interval, StrOptions
+from ..base import DPEstimator, Release
+from ..bounding import RANGE_SHARE, column_bounds, find_range, range_mechanisms
+from ..ledger import PrivacyAccountant
+from ..mechanisms import (
+    CellRows,
+    GaussianCellCounts,
+    GaussianHistogram,
+    GaussianRounds,
+    Mechanism,
+    row_blocks,
+)
+from ..plan import Facts
+from ._bins import Bins, category_bins, cell_codes, fine_edges, merge_cells, pack_columns
+from ._explain import ShapeFunction, importances, shape_functions
+from ._losses import Loss
+from ._model import freeze
+from ._solver import MOST_JOINT_CELLS, AdditiveSolver, Fitted
+from ._table import (
+    Schema,
+    column_mapping,
+    encode,
+    encoded_by,
+    is_plain,
+    make_schema,
+    plain_schema,
+    schema_of,
+)
+
+COUNTS = "counts of rows"
+CELLS = "cells of the columns"
+ROUNDS = "rounds of gradients"
+
+COUNTS_SHARE, CELLS_SHARE, ROUNDS_SHARE = 0.01, 0.08, 0.91
+
+CATEGORICAL_PART = 0.3
+"""Part of the budget for counts that a categorical column gets, where a numeric one gets 1."""
+
+LEAST_ROWS = 10.0
+"""What a released number of rows is raised to."""
+
+MUCH, VERY_MUCH = 1e3, 3e4
+"""Rows per unit of noise from which pairs are worth their noise, and finer bins are."""
+
+FEW_ROUNDS, MANY_ROUNDS = 25, 50
+FEW_BINS, MANY_BINS = 64, 128
+MOST_PAIRS = 15
+
+
+class AdditiveModel(DPEstimator):
+    """A private additive model of binned columns and of pairs of them."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DPEstimator._parameter_constraints,
+        "bounds": ["array-like", tuple, dict, None],
+        "categories": [dict, None],
+        "interactions": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "max_weight": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        epsilon: float = 1.0,
+        delta: float = 1e-6,
+        accountant: PrivacyAccountant | None = None,
+        random_state: Any = None,
+        *,
+        bounds: Any = None,
+        categories: Any = None,
+        interactions: Any = "auto",
+        max_weight: float = 1.0,
+    ) -> None:
+        super().__init__(epsilon, delta, accountant, random_state)
+        self.bounds = bounds
+        self.categories = categories
+        self.interactions = interactions
+        self.max_weight = max_weight
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def _missing_is_allowed(self) -> bool:
+        return True
+
+    # What is released
+
+    def _knows_ranges(self, facts: Facts) -> bool:
+        """Whether the bounds of the columns are public."""
+        return self.bounds is not None or facts.bounds is not None
+
+    def _knows_all_ranges(self, facts: Facts) -> bool:
+        return self._knows_ranges(facts)
+
+    def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
+        ranges = [] if self._knows_all_ranges(facts) else range_mechanisms(RANGE_SHARE)
+        own = 1 - math.fsum(mechanism.share for mechanism in ranges)
+        return [
+            *ranges,
+            GaussianHistogram(name=COUNTS, share=own * COUNTS_SHARE),
+            GaussianCellCounts(name=CELLS, share=own * CELLS_SHARE),
+            GaussianRounds(name=ROUNDS, share=own * ROUNDS_SHARE),
+        ]
+
+    def _assumptions(self, facts: Facts) -> list[str]:
+        assumptions = super()._assumptions(facts)
+        if self.bounds is not None:
+            assumptions.append("The bounds of the columns were declared by the user.")
+        elif facts.bounds is not None:
+            assumptions.append("The bounds of the columns were released by the previous step.")
+        if self.categories:
+            assumptions.append("The values of categorical columns were declared by the user.")
+        assumptions.append(
+            "Which columns have text, and the values of those whose categories are not declared, "
+            "were taken from the rows; they are assumed to be public."
+        )
+        return assumptions
+
+    # Rows in
+
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
+    ) -> tuple[Any, Any, Any]:
+        if is_plain(X, self.categories):
+            X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
+            schema = plain_schema(X.shape[1], getattr(self, "feature_names_in_", None))
+        else:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            schema = make_schema(X, self.categories, type(self).__name__)
+            encoded = encode(X, schema)
+            check_array(encoded, ensure_all_finite="allow-nan")
+            # Names and number of the columns are those of X; what is checked is their values.
+            seen = {
+                name: getattr(self, name, None) for name in ("n_features_in_", "feature_names_in_")
+            }
+            X, y, sample_weight = super()._check_data(encoded, y, sample_weight, reset=True)
+            for key, value in seen.items():
+                if value is not None:
+                    setattr(self, key, value)
+        if self.bounds is not None:
+            self._declared_bounds(schema)
+        return encoded_by(X, schema), y, sample_weight
+
+    def _declared_bounds(self, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+        """Return `bounds` as two arrays; [0, 1] for categorical columns."""
+        name, n_columns = type(self).__name__, len(schema.names)
+        numeric = schema.numeric
+        if not isinstance(self.bounds, dict):
+            try:
+                low, high = (np.asarray(bound, dtype=np.float64) for bound in self.bounds)
+                low, high = (np.broadcast_to(bound, (n_columns,)) for bound in (low, high))
+            except (TypeError, ValueError):
+                column_bounds(self.bounds, n_columns, name)  # says what is wrong
+                raise
+            pairs = np.array([np.where(numeric, low, 0.0), np.where(numeric, high, 1.0)])
+        else:
+            given = column_mapping(self.bounds, schema.names, "bounds", name)
+            lacking = [schema.names[j] for j in np.flatnonzero(numeric) if j not in given]
+            if lacking:
+                raise ValueError(
+                    f"The 'bounds' parameter of {name} has no bounds for the numeric columns "
+                    f"{lacking}. Declare them, or use bounds=None to find all of them privately."
+                )
+            pairs = np.array(
+                [given[j] if numeric[j] else (0.0, 1.0) for j in range(n_columns)], dtype=float
+            ).T
+        bounds = column_bounds(pairs, n_columns, name)
+        return cast(tuple[np.ndarray, np.ndarray], bounds)
+
+    def _encoded(self, X: Any) -> np.ndarray:
+        """Return the table of a prediction, by the schema of `fit`."""
+        check_is_fitted(self)
+        schema = self._schema
+        if schema.numeric.all():
+            return np.asarray(
+                validate_data(
+                    self,
+                    X,
+                    reset=False,
+                    dtype=[np.float64, np.float32],
+                    ensure_all_finite="allow-nan",
+                )
+            )
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return np.asarray(check_array(encode(X, schema), ensure_all_finite="allow-nan"))
+
+    # The fit
+
+    def _fit_additive(
+        self,
+        X: np.ndarray,
+        loss: Loss,
+        n_rows: float,
+        bounds: tuple[np.ndarray, np.ndarray],
+        release: Release,
+    ) -> None:
+        """Release the bins and run the rounds."""
+        schema, (low, high) = schema_of(X), bounds
+        X = np.asarray(X)
+        rounds = cast(GaussianRounds, release.mechanism(ROUNDS))
+        strength = n_rows / rounds.round_scale(1, release.adjacency)
+        n_rounds = FEW_ROUNDS if strength < VERY_MUCH else MANY_ROUNDS
+        n_bins = FEW_BINS if strength < VERY_MUCH else MANY_BINS
+        most_pairs = self.interactions
+        if most_pairs == "auto":
+            most_pairs = MOST_PAIRS if strength > MUCH else 0
+        bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, loss.weights)
+        packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
+        cells = joint_cells(X, (low, high), bins, packs)
+        solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs))
+        fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=n_rounds)
+        self._schema = schema
+        capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
+        self._model = freeze(fitted, bins, MANY_BINS, capacity)
+        self.bounds_ = np.where(schema.numeric, low, np.nan), np.where(schema.numeric, high, np.nan)
+        self.categories_ = list(schema.categories)
+        self.n_pairs_ = self._model.pairs.n_used
+
+    def _ranges(
+        self, X: np.ndarray, release: Release, *more: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return bounds of the columns, and of `more` columns, which are always found."""
+        schema = schema_of(X)
+        n_columns, numeric = X.shape[1], schema.numeric
+        low, high = np.zeros(n_columns + len(more)), np.ones(n_columns + len(more))
+        if self.bounds is not None:
+            low[:n_columns], high[:n_columns] = self._declared_bounds(schema)
+        elif release.facts.bounds is not None:
+            least, greatest = release.facts.bounds
+            low[:n_columns], high[:n_columns] = (
+                least,
+                np.where(greatest > least, greatest, least + 1),
+            )
+        found = numeric & (not self._knows_ranges(release.facts))
+        mask = np.append(found, np.ones(len(more), dtype=bool))
+        if mask.any():
+            table = np.asarray(X)
+            whole = not more and found.all()
+            values = table if whole else np.column_stack([table[:, found], *more])
+            low[mask], high[mask], _ = find_range(values, release)
+        return low, high
+
+    def _release_bins(
+        self,
+        X: np.ndarray,
+        schema: Schema,
+        bounds: tuple[np.ndarray, np.ndarray],
+        n_rows: float,
+        n_bins: int,
+        release: Release,
+        weights: np.ndarray | None,
+    ) -> list[Bins]:
+        edges = [
+            fine_edges(low, high) if values is None else None
+            for low, high, values in zip(*bounds, schema.categories, strict=True)
+        ]
+        sizes = [
+            2 + (edge.size if edge is not None else 0 if values is None else values.size)
+            for edge, values in zip(edges, schema.categories, strict=True)
+        ]
+
+        def fine_cells() -> Iterator[np.ndarray]:
+            for block in row_blocks(X):
+                columns = clipped_columns(block, bounds, schema.numeric)
+                yield np.stack(
+                    [
+                        cell_codes(column, edge, size)
+                        for column, edge, size in zip(columns, edges, sizes, strict=True)
+                    ],
+                    axis=1,
+                )
+
+        counts = release.sum(
+            CELLS,
+            fine_cells,
+            sizes=sizes,
+            parts=[1.0 if edge is not None else CATEGORICAL_PART for edge in edges],
+            weights=weights,
+        )
+        noise = release.noise_scales[CELLS]
+        return [
+            category_bins(part) if edge is None else merge_cells(edge, part, sd, n_rows, n_bins)
+            for part, edge, sd in zip(
+                np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True
+            )
+        ]
+
+    # Scores and explanations
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Importance of every column, in sum 1, from released quantities only."""
+        return importances(self.explain_global(), len(self._model.columns))
+
+    def _unit(self) -> float:
+        """Return the unit of scores in explanations."""
+        return 1.0
+
+    def explain_global(self) -> list[ShapeFunction]:
+        """Return the shape functions, with bands for the noise: of columns, then of pairs.
+
+        They are functions of what the fit released: they cost nothing.
+
+        Returns
+        -------
+        list of ShapeFunction
+            In units of the score: log odds of ``classes_[1]``, scores of the softmax
+            with more classes, the target's own unit for a regressor.
+        """
+        check_is_fitted(self)
+        return shape_functions(self._model, self._schema, self.bounds_, self._unit())
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """Return the scores of rows, of shape (n_rows, n_outputs)."""
+        X = self._encoded(X)
+        numeric = self._schema.numeric
+        bounds = tuple(np.where(numeric, ends, 0.0) for ends in self.bounds_)
+        parts = [
+            self._model.scores(clipped_columns(block, bounds, numeric)) for block in row_blocks(X)
+        ]
+        return np.concatenate(parts)
+
+
+def weights_of(sample_weight: np.ndarray | None, max_weight: float) -> np.ndarray | None:
+    """Return sample weights as parts of the largest allowed."""
+    return None if sample_weight is None else np.minimum(sample_weight / max_weight, 1.0)
+
+
+def clipped_columns(
+    block: np.ndarray, bounds: Sequence[np.ndarray], numeric: np.ndarray
+) -> list[np.ndarray]:
+    """Return the columns of a block as floats, numeric ones clipped to their bounds."""
+    low, high = bounds
+    return [
+        np.clip(column.astype(np.float64), low[j], high[j])
+        if numeric[j]
+        else column.astype(np.float64)
+        for j, column in enumerate(block.T)
+    ]
+
+
+def joint_cells(
+    X: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], bins: list[Bins], packs: list[list[int]]
+) -> CellRows:
+    """Return the joint tables of groups of columns and the rows' cells in them."""
+    shapes = [tuple(bins[j].n_bins for j in pack) for pack in packs]
+    kinds = [np.uint16 if math.prod(shape) <= 2**16 else np.uint32 for shape in shapes]
+    codes = [np.zeros(X.shape[0], dtype=kind) for kind in kinds]
+    numeric = np.array([one.edges is not None for one in bins])
+    start = 0
+    for block in row_blocks(X):
+        columns = clipped_columns(block, bounds, numeric)
+        rows = slice(start, start + block.shape[0])
+        for pack, shape, code in zip(packs, shapes, codes, strict=True):
+            places = [bins[j].codes(columns[j]) for j in pack]
+            code[rows] = np.ravel_multi_index(places, shape)
+        start += block.shape[0]
+    return CellRows(tuple(codes), tuple(shapes))

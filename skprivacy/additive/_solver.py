@@ -1,0 +1,393 @@
+"""The rounds of a fit: noisy gradients, quasi-Newton steps, and what is learned on the way.
+
+Everything here but the residuals is a function of earlier releases: the kernels and the
+preconditioner of the noisy counts, the weights of the columns and the choice of pairs of
+the shape functions so far, the length of a step of the noisy gradients.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..mechanisms import CellRows, Residuals, RoundSums, Term
+from ._bins import Bins
+from ._losses import Loss
+from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
+
+STEP = 0.6
+INTERCEPT_WEIGHT = 0.15
+PAIR_WEIGHT = 0.3
+"""Part of the squared norm of a row that is the intercept's; of the rest, the pairs'."""
+
+REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.3, 0.5
+"""Parts of the rounds after which columns get weights, pairs come, iterates are averaged."""
+
+ONE_PAIR_WEIGHT = 0.06
+"""Part that a single pair gets, of which all get `PAIR_WEIGHT` at most."""
+
+SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 6
+PAIR_EVIDENCE = 4.0
+"""How many columns are screened for pairs, in groups of how many bins and how many columns to a
+joint table; and the standard deviations of noise that a pair has to stand out by."""
+
+PAIR_COLUMNS = 4
+
+LEAST_IMPORTANCE, IMPORTANCE_POWER = 0.1, 0.7
+OVERSHOOT = 3.0
+"""Noise deviations by which a gradient points against the last step when that was too long."""
+
+LEAST_RIDGE = 1e-7
+MOST_JOINT_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class FittedShape:
+    """A shape function as the rounds end with it, all of it released.
+
+    Parameters
+    ----------
+    columns : tuple of int
+        The column, or the two.
+    mass : array of shape (n_cells,)
+        Released parts of the rows in its cells.
+    values : array of shape (n_cells, n_outputs)
+        Its values; their mean over the mass is 0.
+    deviations : array of shape (n_cells,)
+        Standard deviation of each value by the noise of the rounds.
+    """
+
+    columns: tuple[int, ...]
+    mass: np.ndarray
+    values: np.ndarray
+    deviations: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the rounds end with.
+
+    Parameters
+    ----------
+    intercept : array of shape (n_outputs,)
+        Mean scores.
+    shapes : tuple of FittedShape
+        The columns' functions in order, then those of pairs.
+    groups : dict of int to array
+        Group of every bin of the columns that are in pairs.
+    """
+
+    intercept: np.ndarray
+    shapes: tuple[FittedShape, ...]
+    groups: dict[int, np.ndarray]
+
+
+class AdditiveSolver:
+    """Fit shape functions to noisy gradients.
+
+    Parameters
+    ----------
+    cells : CellRows
+        Joint tables of the columns' bins.
+    packs : list of lists of int
+        The columns of each joint table, in order of its axes.
+    bins : sequence of Bins
+        Bins of the columns.
+    loss : Loss
+        Target and residuals.
+    n_rows : float
+        Released number of rows.
+    most_pairs : int
+        How many pairs of columns there may be.
+    """
+
+    def __init__(
+        self,
+        cells: CellRows,
+        packs: list[list[int]],
+        bins: Sequence[Bins],
+        loss: Loss,
+        n_rows: float,
+        most_pairs: int,
+    ) -> None:
+        self._cells = cells
+        self._packs = packs
+        self._bins = bins
+        self._loss = loss
+        self._n_rows = n_rows
+        self._most_pairs = most_pairs
+        self._groups: dict[int, np.ndarray] = {}
+        place = {
+            column: Term(table, (axis,))
+            for table, pack in enumerate(packs)
+            for axis, column in enumerate(pack)
+        }
+        self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
+        self._shapes += [
+            Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
+        ]
+        n_columns = len(bins)
+        self._weights = np.array(
+            [INTERCEPT_WEIGHT, *np.full(n_columns, (1 - INTERCEPT_WEIGHT) / n_columns)]
+        )
+        n_outputs = loss.offset.size
+        self._coefficients = [
+            np.zeros((shape.loadings.shape[1], n_outputs)) for shape in self._shapes
+        ]
+
+    def __call__(self, rounds: RoundSums) -> Fitted:
+        """Run all rounds."""
+        n_rounds, loss = rounds.n_rounds, self._loss
+        noise = loss.clip * rounds.noise_scale
+        ridge = loss.shrinkage * noise / math.sqrt(n_rounds)
+        ridge = max(ridge, LEAST_RIDGE * loss.curvature * self._n_rows)
+        reweight_at = round(REWEIGHT_AT * n_rounds)
+        pairs_at = round(PAIRS_AT * n_rounds) if self._most_pairs and len(self._bins) > 1 else -1
+        average_from = min(n_rounds * (1 - AVERAGE_FROM), n_rounds - 1)
+        self._prepare(rounds, ridge)
+        step_length = STEP
+        last: tuple[np.ndarray, float] | None = None
+        total, n_averaged = np.zeros(0), 0
+        for number in range(n_rounds):
+            if number == pairs_at:
+                found = self._screen(rounds)
+                if found:
+                    self._add_pairs(found)
+            if number in {reweight_at, pairs_at}:
+                self._reweight()
+                self._prepare(rounds, ridge)
+                last = None
+            if number == pairs_at:
+                continue
+            theta = np.concatenate(self._coefficients)
+            gradient = loss.clip * self._noisy_gradient(rounds) - ridge * theta
+            along = 0.0 if last is None else float((gradient * last[0]).sum())
+            if last is not None and along < -OVERSHOOT * noise * math.sqrt((last[0] ** 2).sum()):
+                # Instead of a step, shorten the last one to where its slope is estimated 0.
+                step, slope = last
+                shorter = min(step_length / 2, step_length / (1 - along / max(slope, 1e-12)))
+                theta = theta - (step_length - shorter) * step
+                step_length, last = shorter, None
+            else:
+                step = self._precondition(gradient)
+                last = step, float((gradient * step).sum())
+                theta = theta + step_length * step
+            self._coefficients = np.split(theta, self._ends[:-1])
+            if number >= average_from:
+                total = theta if n_averaged == 0 else total + theta
+                n_averaged += 1
+        return self._result(total / n_averaged, noise / math.sqrt(n_averaged), ridge)
+
+    def _prepare(self, rounds: RoundSums, ridge: float) -> None:
+        """Set loadings by the weights, and the preconditioner of these loadings.
+
+        Columns are taken to be independent: their second moments then follow from the
+        counts. What that leaves is a block for each shape and a product of means.
+        """
+        scaled = [
+            math.sqrt(weight) * shape.loadings
+            for weight, shape in zip(self._weights, self._shapes, strict=True)
+        ]
+        self._integers = rounds.quantise(scaled)
+        unit = 2.0**-rounds.loading_bits
+        self._loadings = [unit * integers for integers in self._integers]
+        self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
+        curvature = self._loss.curvature * self._n_rows
+        self._inverses, means = [], []
+        for shape, loading in zip(self._shapes, self._loadings, strict=True):
+            mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
+            moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
+            self._inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
+            means.append(mean)
+        self._mean = np.concatenate(means)
+        self._solved_mean = self._blocks(self._mean[:, np.newaxis])[:, 0]
+        self._mean_factor = curvature / (1 + curvature * float(self._mean @ self._solved_mean))
+
+    def _blocks(self, vectors: np.ndarray) -> np.ndarray:
+        parts = np.split(vectors, self._ends[:-1])
+        return np.concatenate(
+            [inverse @ part for inverse, part in zip(self._inverses, parts, strict=True)]
+        )
+
+    def _precondition(self, gradient: np.ndarray) -> np.ndarray:
+        solved = self._blocks(gradient)
+        along = self._mean_factor * (self._mean @ solved)
+        return solved - np.outer(self._solved_mean, along)
+
+    def _noisy_gradient(self, rounds: RoundSums) -> np.ndarray:
+        terms = [shape.term for shape in self._shapes]
+        return rounds(self._cells, terms, self._integers, self._residuals(self._cells))
+
+    def _residuals(self, cells: CellRows) -> Residuals:
+        """Return the function that gives the rows' residuals to a sum over `cells`."""
+        n_outputs = self._loss.offset.size
+        tables = [np.zeros((*shape, n_outputs)) for shape in self._cells.shapes]
+        for shape, value in zip(self._shapes, self._values(self._coefficients), strict=True):
+            table = shape.term.table
+            tables[table] += shape.term.spread(value, self._cells.shapes[table])
+        flat = [np.ascontiguousarray(table.reshape(-1, n_outputs).T) for table in tables]
+
+        def residuals(rows: slice, codes: Sequence[np.ndarray]) -> np.ndarray:
+            if cells is not self._cells:
+                codes = [code[rows] for code in self._cells.codes]
+            scores = np.empty((n_outputs, codes[0].size))
+            for k, offset in enumerate(self._loss.offset):
+                scores[k] = offset
+                for table, code in zip(flat, codes, strict=True):
+                    scores[k] += table[k][code]
+            return self._loss.residuals(scores, rows)
+
+        return residuals
+
+    def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)]
+
+    def _spreads(self) -> np.ndarray:
+        """Return the standard deviation of each column's shape function over the rows."""
+        spreads = []
+        for number in range(1, len(self._bins) + 1):
+            value = self._loadings[number] @ self._coefficients[number]
+            mass = self._shapes[number].mass
+            variance = mass @ (value * value) - (mass @ value) ** 2
+            spreads.append(math.sqrt(max(float(variance.sum()), 0.0)))
+        return np.array(spreads)
+
+    def _reweight(self) -> None:
+        """Give columns weights by their importance so far, and pairs their part."""
+        spreads = self._spreads()
+        share = np.maximum(spreads / max(float(spreads.max()), 1e-12), LEAST_IMPORTANCE)
+        share = share**IMPORTANCE_POWER
+        share *= (1 - INTERCEPT_WEIGHT) / share.sum()
+        earlier = self._weights
+        n_pairs = len(self._shapes) - 1 - len(self._bins)
+        part = min(PAIR_WEIGHT, n_pairs * ONE_PAIR_WEIGHT)
+        self._weights = np.concatenate(
+            [
+                [INTERCEPT_WEIGHT],
+                share * (1 - part),
+                np.full(n_pairs, (1 - INTERCEPT_WEIGHT) * part / max(n_pairs, 1)),
+            ]
+        )
+        # The functions stay as they are: coefficients are in units of the weights' roots.
+        for number, before in enumerate(earlier):
+            self._coefficients[number] *= math.sqrt(before / self._weights[number])
+
+    def _screen(self, rounds: RoundSums) -> list[tuple[int, int]]:
+        """Spend a round on the gradients of all pairs, and return those that stand out.
+
+        Coarse groups of the columns are enough to see that a pair has something to say.
+        """
+        columns = np.argsort(-self._spreads(), kind="stable")[:SCREENED]
+        pairs = [(int(a), int(b)) for a, b in itertools.combinations(sorted(columns.tolist()), 2)]
+        cells, shapes = self._pair_shapes(pairs, SCREEN_GROUPS, SCREEN_COLUMNS)[:2]
+        weight = 1 / math.sqrt(len(pairs))
+        loadings = rounds.quantise([weight * shape.loadings for shape in shapes])
+        terms = [shape.term for shape in shapes]
+        gradient = rounds(cells, terms, loadings, self._residuals(cells))
+        unit = 2.0**-rounds.loading_bits / rounds.noise_scale
+        scores, start = [], 0
+        for shape, loading in zip(shapes, loadings, strict=True):
+            part = gradient[start : start + loading.shape[1]] / rounds.noise_scale
+            start += loading.shape[1]
+            # Where a pair has nothing to say: the noise, and that of drawing so many rows.
+            spread = self._n_rows * self._loss.variance
+            variance = 1 + spread * (shape.mass @ (unit * loading) ** 2)
+            expected = part.shape[1] * float(variance.sum())
+            deviation = math.sqrt(2 * part.shape[1] * float((variance**2).sum()))
+            scores.append((float((part**2).sum()) - expected) / max(deviation, 1.0))
+        best = sorted(range(len(pairs)), key=lambda number: -scores[number])[: self._most_pairs]
+        return [pairs[number] for number in best if scores[number] > PAIR_EVIDENCE]
+
+    def _pair_shapes(
+        self, pairs: Sequence[tuple[int, int]], n_groups: int, most_columns: int
+    ) -> tuple[CellRows, list[Shape], dict[int, np.ndarray]]:
+        """Return joint tables of grouped columns that hold all pairs, and the pairs' shapes."""
+        columns = sorted({column for pair in pairs for column in pair})
+        groups = {column: group_bins(self._bins[column], n_groups) for column in columns}
+        grouped = {column: group_loadings(self._bins[column], groups[column]) for column in columns}
+        packs: list[list[int]] = []
+        place = {}
+        for pair in pairs:
+            fits = [n for n, pack in enumerate(packs) if len({*pack, *pair}) <= most_columns]
+            place[pair] = fits[0] if fits else len(packs)
+            if not fits:
+                packs.append([])
+            pack = packs[place[pair]]
+            pack.extend(column for column in pair if column not in pack)
+        shapes = []
+        for pair in pairs:
+            pack = packs[place[pair]]
+            first, second = sorted(pair, key=pack.index)
+            (mass_a, loading_a), (mass_b, loading_b) = grouped[first], grouped[second]
+            term = Term(place[pair], (pack.index(first), pack.index(second)))
+            loadings = pair_loadings(loading_a, loading_b)
+            shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
+        cells = CellRows(
+            tuple(self._grouped_codes(pack, groups) for pack in packs),
+            tuple(tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs),
+        )
+        return cells, shapes, groups
+
+    def _add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Add shape functions of pairs."""
+        cells, shapes, self._groups = self._pair_shapes(pairs, PAIR_GROUPS, PAIR_COLUMNS)
+        n_tables = len(self._cells.shapes)
+        self._cells = self._cells.extended(cells)
+        for shape in shapes:
+            shape.term = Term(n_tables + shape.term.table, shape.term.axes)
+            self._shapes.append(shape)
+            n_loadings = shape.loadings.shape[1]
+            self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
+
+    def _grouped_codes(self, pack: list[int], groups: dict[int, np.ndarray]) -> np.ndarray:
+        """Return the cells of the rows in the joint table of the groups of some columns."""
+        strides = {}
+        size = 1
+        for column in reversed(pack):
+            strides[column] = size
+            size *= int(groups[column].max()) + 1
+        codes = np.zeros(self._cells.n_rows, dtype=np.uint16)
+        for table, columns in enumerate(self._packs):
+            shared = [column for column in pack if column in columns]
+            if shared:
+                shape = self._cells.shapes[table]
+                part = np.zeros(shape, dtype=np.uint16)
+                for column in shared:
+                    along = np.ones(len(shape), dtype=int)
+                    along[columns.index(column)] = -1
+                    part += (strides[column] * groups[column]).reshape(along).astype("u2")
+                codes += part.ravel()[self._cells.codes[table]]
+        return codes
+
+    def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
+        """Return the centred shape functions of averaged coefficients."""
+        values = self._values(np.split(average, self._ends[:-1]))
+        intercept = self._loss.offset + values[0][0]
+        fitted = []
+        for number, shape in enumerate(self._shapes[1:], start=1):
+            value, loading = values[number], self._loadings[number]
+            if len(shape.columns) == 1:
+                value = self._towards_the_mean(number, value, ridge)
+                centre = shape.mass @ value
+                value, intercept = value - centre, intercept + centre
+                loading = loading - shape.mass @ loading
+            reach = loading @ self._inverses[number]
+            deviation = noise * np.sqrt((reach * reach).sum(axis=1))
+            fitted.append(FittedShape(shape.columns, shape.mass, value, deviation))
+        return Fitted(intercept, tuple(fitted), self._groups)
+
+    def _towards_the_mean(self, number: int, value: np.ndarray, ridge: float) -> np.ndarray:
+        """Return values where cells that little is known of lean to the mean instead of to 0.
+
+        Only cells that share their evidence with no other: categories and missing values.
+        """
+        shape = self._shapes[number]
+        numeric = self._bins[shape.columns[0]].edges is not None
+        alone = slice(-1, None) if numeric else slice(None)
+        square = (self._loadings[number][alone] ** 2).sum(axis=1)
+        known = self._loss.curvature * self._n_rows * shape.mass[alone] * square
+        moved = value.copy()
+        moved[alone] += np.outer(ridge / (known + ridge), shape.mass @ value)
+        return moved

@@ -1,0 +1,5 @@
+"""Private clustering."""
+
+from ._kmeans import DPKMeans
+
+__all__ = ["DPKMeans"]

@@ -1,0 +1,5 @@
+"""Private covariance matrices."""
+
+from ._empirical import DPEmpiricalCovariance
+
+__all__ = ["DPEmpiricalCovariance"]

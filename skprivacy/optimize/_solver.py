@@ -1,0 +1,343 @@
+"""Minimising a regularised loss with a linear term, to a proven tolerance.
+
+The objective is J(w) = sum_i u_i f(z_i w + o, y_i) + lambda/2 |w|^2 + b.w with convex f
+and u_i |z_i|^2 <= 1. It is strongly convex. Where f is quasi-self-concordant (logistic
+loss, cross entropy; Bach 2010), damped Newton with step log(1 + M |p|) / (M |p|)
+converges from anywhere (Sun and Tran-Dinh 2019, Theorem 3). Where f is made of parabolas
+and lines (Huber's loss, the Huberised hinge), Newton steps with backtracking do: J has a
+Lipschitz gradient, and near the minimum a step is exact. Longer steps are tried first and
+kept when they lower J enough. Nothing about the way is released: not the number of
+steps, not the norms.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+
+from ..mechanisms import is_sparse
+from ._losses import Loss
+from ._rows import Draft, ShapedRows
+
+BLOCK = 2048
+"""Rows of one block: it is read once for the scores and the gradient together."""
+
+UNIT = 2.0**-53
+DENSE_SIZE = 1500
+"""Up to this many coefficients the Hessian is formed; beyond, quasi-Newton steps do the work."""
+
+DRAFT_BLOCK = 2**15
+MAX_STEPS, MAX_DRAFTS = 400, 30
+ROUGH_STRIDE, ROUGH_STEPS, ROUGH_DECREMENT = 8, 12, 1e-2
+
+SLOW = 0.2
+"""A step that leaves more of the gradient than this calls for a new Hessian."""
+
+SHORTEST = 2.0**-40
+"""Shortest step tried along a direction."""
+
+FLAT = 1e-12
+"""Relative changes of J below this may be rounding."""
+
+Factor = tuple[np.ndarray, bool]
+"""A Cholesky factor, as SciPy gives it."""
+
+
+class RowView(Protocol):
+    """An array of shape (n_rows, n_columns), or what gives its blocks when sliced."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Return a block of rows, dense or sparse: the same numbers on every call."""
+
+
+class Evaluation(NamedTuple):
+    """Value, gradient and, where asked for, Hessian of the objective."""
+
+    value: float
+    gradient: np.ndarray
+    hessian: np.ndarray | None
+
+    def factor(self) -> "Factor":
+        """Return the Cholesky factor of the Hessian, which was asked for."""
+        if self.hessian is None:
+            raise ValueError("This evaluation has no Hessian.")
+        return cho_factor(self.hessian, check_finite=False)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The objective J.
+
+    Parameters
+    ----------
+    loss : Loss
+    Z : RowView of shape (n_rows, n_columns)
+        Rows of norm at most 1.
+    labels : array of shape (n_rows,)
+        Clean labels of the loss.
+    weights : array of shape (n_rows,) or None
+        Weights u in [0, 1].
+    offset : float or array of shape (n_scores,)
+        Constants added to every row's scores.
+    regularization : float
+        lambda > 0.
+    linear : array of shape (n_columns,) or (n_columns, n_scores)
+        The vector b.
+    penalty : array of shape (n_penalties, n_columns), default=None
+        A matrix B; |B w|^2 / 2 is added to J.
+    """
+
+    loss: Loss
+    Z: RowView
+    labels: np.ndarray
+    weights: np.ndarray | None
+    offset: float | np.ndarray
+    regularization: float
+    linear: np.ndarray
+    penalty: np.ndarray | None = None
+
+    def evaluate(self, w: np.ndarray, *, hessian: bool = False, stride: int = 1) -> Evaluation:
+        """Return the value, gradient and Hessian at `w`.
+
+        Parameters
+        ----------
+        w : array of shape (size,)
+            Coefficients, flattened.
+        hessian : bool, default=False
+        stride : int, default=1
+            Use every `stride`-th block of rows, scaled up: a cheap model of J.
+        """
+        n_rows = self.Z.shape[0]
+        coefficients = w.reshape(self.linear.shape)
+        value, used = 0.0, 0
+        gradient = np.zeros(self.linear.shape)
+        n_scores = self.loss.n_scores or 1
+        n_columns = self.linear.shape[0]
+        matrix = np.zeros((n_scores, n_scores, n_columns, n_columns)) if hessian else None
+        for start in range(0, n_rows, BLOCK * stride):
+            rows = slice(start, start + BLOCK)
+            z = self.Z[rows]
+            used += z.shape[0]
+            losses, slopes, second = self.loss.terms(
+                z @ coefficients + self.offset, self.labels[rows]
+            )
+            u = None if self.weights is None else self.weights[rows]
+            if u is not None:
+                losses = u * losses
+                slopes = u * slopes if slopes.ndim == 1 else u[:, np.newaxis] * slopes
+            value += float(losses.sum())
+            gradient += z.T @ slopes
+            if matrix is not None:
+                dense = z.toarray() if is_sparse(z) else z
+                for k in range(n_scores):
+                    for j in range(k + 1):
+                        curvatures = second(k, j) if u is None else u * second(k, j)
+                        if k == j:
+                            scaled = np.sqrt(curvatures)[:, np.newaxis] * dense
+                            matrix[k, k] += scaled.T @ scaled
+                        else:
+                            matrix[k, j] += (curvatures[:, np.newaxis] * dense).T @ dense
+        if stride > 1:
+            scale = n_rows / used
+            value, gradient = value * scale, gradient * scale
+            matrix = None if matrix is None else matrix * scale
+        value += float(self.regularization / 2 * (w @ w) + self.linear.ravel() @ w)
+        if self.penalty is not None:
+            penalised = self.penalty @ coefficients
+            value += float((penalised**2).sum()) / 2
+            gradient += self.penalty.T @ penalised
+        flat = (gradient + self.linear).ravel() + self.regularization * w
+        if matrix is None:
+            return Evaluation(value, flat, None)
+        for k in range(n_scores):
+            if self.penalty is not None:
+                matrix[k, k] += self.penalty.T @ self.penalty
+            for j in range(k):
+                matrix[j, k] = matrix[k, j]  # each block is symmetric
+        square = matrix.transpose(2, 0, 3, 1).reshape(w.size, w.size)
+        square[np.diag_indices(w.size)] += self.regularization
+        return Evaluation(value, flat, square)
+
+    def draft_gradient(self, draft: Draft, w: np.ndarray) -> np.ndarray:
+        """Return the gradient at `w` with rows that are nearly those of `Z`."""
+        coefficients = w.reshape(self.linear.shape)
+        pulled = np.zeros(self.linear.shape)
+        for start in range(0, self.Z.shape[0], DRAFT_BLOCK):
+            rows = slice(start, start + DRAFT_BLOCK)
+            scores = draft.scores(rows, coefficients) + self.offset
+            slopes = self.loss.terms(scores, self.labels[rows]).slopes
+            if self.weights is not None:
+                slopes = (slopes.T * self.weights[rows]).T
+            pulled += draft.pull(rows, slopes)
+        gradient = draft.shaped(pulled) + self.linear + self.regularization * coefficients
+        if self.penalty is not None:
+            gradient += self.penalty.T @ (self.penalty @ coefficients)
+        return np.asarray(gradient.ravel())
+
+
+def gradient_rounding(
+    loss: Loss,
+    n_rows: float,
+    n_columns: int,
+    norm: float,
+    regularization: float,
+    penalty: np.ndarray | None = None,
+) -> float:
+    """Bound the rounding error of `Objective.evaluate`'s gradient, in Euclidean norm.
+
+    With unit roundoff u, a score z.w of |w| <= `norm` has error at most
+    (n_columns + 4) u (|z| norm + 4); through the slope, which multiplies a weight and
+    |z| with weight |z|^2 <= 1, it adds at most the curvature times that. The slope's own
+    evaluation adds (10 + 2 n_scores) u of its bound; a block's sum over rows adds its
+    length times u, the sum over blocks their number times u, each times the sum of the
+    terms' norms, at most `n_rows` times the slope's bound. The products with the penalty
+    and its transpose add their lengths times u |B|^2 |w|, with the Frobenius norm.
+    """
+    n_blocks = n_rows / BLOCK + 1
+    own = 10 + 2 * (loss.n_scores or 1) + BLOCK + n_blocks
+    per_row = loss.curvature * (n_columns + 4) * (norm + 4) + loss.slope * own
+    more = 0.0
+    if penalty is not None:
+        more = (sum(penalty.shape) + 4) * float((penalty**2).sum()) * norm
+    return 1.01 * UNIT * (n_rows * per_row + 4 * (regularization * norm + norm + 1) + more)
+
+
+def norm_bound(loss: Loss, n_rows: float, regularization: float, linear_norm: float) -> float:
+    """Bound the norm of the minimiser: J there is at most J(0), and losses are at least 0."""
+    ratio = linear_norm / regularization
+    return ratio + math.sqrt(ratio**2 + 2 * loss.largest_at_zero * n_rows / regularization)
+
+
+def minimise(objective: Objective, tolerance: float) -> np.ndarray:
+    """Return w with a gradient of computed norm at most `tolerance`.
+
+    Parameters
+    ----------
+    objective : Objective
+    tolerance : float
+        Has to be above the rounding error of the gradient.
+
+    Returns
+    -------
+    array of the shape of ``objective.linear``
+
+    Raises
+    ------
+    FloatingPointError
+        If the tolerance is not met within a bound that the theory keeps; a fault of
+        the arithmetic, not an outcome.
+    """
+    w = np.zeros(objective.linear.size)
+    if w.size > DENSE_SIZE:
+        return _quasi_newton(objective, w, tolerance).reshape(objective.linear.shape)
+    factor = None
+    if objective.Z.shape[0] >= ROUGH_STRIDE * BLOCK:
+        # A rough minimiser on a part of the blocks, and its Hessian, save passes over all.
+        for _ in range(ROUGH_STEPS):
+            current = objective.evaluate(w, hessian=True, stride=ROUGH_STRIDE)
+            factor = current.factor()
+            step, decrement = _direction(factor, current)
+            w, _ = _search(objective, w, current, step, decrement, stride=ROUGH_STRIDE)
+            if decrement < ROUGH_DECREMENT:
+                break
+        w = _drafted(objective, w, factor)
+    return _newton(objective, w, factor, tolerance).reshape(objective.linear.shape)
+
+
+def _drafted(objective: Objective, w: np.ndarray, factor: Factor | None) -> np.ndarray:
+    """Return a better start, by steps whose gradients are cheap and not exact."""
+    draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
+    if draft is None or factor is None:
+        return w
+    gradient = objective.draft_gradient(draft, w)
+    for _ in range(MAX_DRAFTS):
+        step = -cho_solve(factor, gradient, check_finite=False)
+        trial = objective.draft_gradient(draft, w + step)
+        if not np.linalg.norm(trial) <= 0.5 * np.linalg.norm(gradient):
+            break
+        w, gradient = w + step, trial
+    return w
+
+
+def _newton(
+    objective: Objective, w: np.ndarray, factor: Factor | None, tolerance: float
+) -> np.ndarray:
+    """Return the minimiser by Newton steps, with a new Hessian only where the last one fails."""
+    current = objective.evaluate(w, hessian=factor is None)
+    for _ in range(MAX_STEPS):
+        norm = float(np.linalg.norm(current.gradient))
+        if norm <= tolerance:
+            return w
+        if factor is None or current.hessian is not None:
+            factor = current.factor()
+        w_next, trial = _search(objective, w, current, *_direction(factor, current))
+        slow = np.linalg.norm(trial.gradient) > SLOW * norm
+        if slow and current.hessian is None:
+            # The old factor is of no use any more: stay, and take the Hessian of this point.
+            current = objective.evaluate(w, hessian=True)
+        else:
+            w, current = w_next, objective.evaluate(w_next, hessian=True) if slow else trial
+    raise FloatingPointError("The private objective was not minimised to its tolerance.")
+
+
+def _direction(factor: Factor, current: Evaluation) -> tuple[np.ndarray, float]:
+    """Return the Newton step and how fast J falls along it."""
+    step = -cho_solve(factor, current.gradient, check_finite=False)
+    return step, float(-(step @ current.gradient))
+
+
+def _search(
+    objective: Objective,
+    w: np.ndarray,
+    current: Evaluation,
+    step: np.ndarray,
+    decrement: float,
+    *,
+    stride: int = 1,
+) -> tuple[np.ndarray, Evaluation]:
+    """Return the point along `step` that lowers J enough, and J there."""
+    concordance = objective.loss.concordance
+    length = 0.0 if concordance is None else concordance * float(np.linalg.norm(step))
+    guaranteed = math.log1p(length) / length if length > 0 else SHORTEST
+    size = 1.0
+    while True:
+        trial = objective.evaluate(w + size * step, stride=stride)
+        lower = trial.value <= current.value - 1e-4 * size * decrement
+        # Near the minimum J is flat to rounding, and the gradient tells.
+        shorter = np.linalg.norm(trial.gradient) <= 0.5 * np.linalg.norm(current.gradient)
+        level = trial.value <= current.value + FLAT * abs(current.value)
+        flatter = level and abs(trial.gradient @ step) <= 0.5 * decrement
+        if lower or shorter or flatter or size <= guaranteed:
+            return w + size * step, trial
+        size = max(size / 2, guaranteed)
+
+
+def _quasi_newton(objective: Objective, w: np.ndarray, tolerance: float) -> np.ndarray:
+    def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
+        evaluation = objective.evaluate(point)
+        return evaluation.value, evaluation.gradient
+
+    for _ in range(MAX_STEPS):
+        result = minimize(
+            value_and_gradient,
+            w,
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": 1000,
+                "maxfun": 2000,
+                "ftol": 0.0,
+                "gtol": tolerance / w.size**0.5 / 2,
+            },
+        )
+        w = result.x
+        if np.linalg.norm(objective.evaluate(w).gradient) <= tolerance:
+            return w
+    raise FloatingPointError("The private objective was not minimised to its tolerance.")

@@ -1,0 +1,88 @@
+"""Tables: every cell has one code by public facts alone, whatever container it comes in."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skprivacy.additive._table import Schema, encode, is_plain, make_schema
+
+NAN = np.nan
+ROWS = [
+    [1.5, "a", True, 3],
+    [NAN, "b", False, 1],
+    [2.5, None, True, 2],
+    [0.0, "new", False, 9],
+]
+CATEGORIES = {"letter": ["a", "b"], "grade": [1, 2, 3]}
+EXPECTED = [[1.5, 0, 1, 2], [NAN, 1, 0, 0], [2.5, NAN, 1, 1], [0.0, 2, 0, 3]]
+NAMES = ["size", "letter", "flag", "grade"]
+
+
+def frames():
+    pandas = pd.DataFrame(ROWS, columns=NAMES)
+    yield "pandas", pandas
+    yield "pandas text", pandas.astype({"letter": "string", "flag": "boolean", "size": "Float64"})
+    yield "pandas categorical", pandas.astype({"letter": "category"})
+    yield (
+        "polars",
+        pl.DataFrame(ROWS, schema=NAMES, orient="row").with_columns(pl.col("size").fill_nan(None)),
+    )
+
+
+@pytest.mark.parametrize(("kind", "table"), list(frames()), ids=[k for k, _ in frames()])
+def test_any_frame_has_the_same_codes(kind, table):
+    schema = make_schema(table, CATEGORIES, "X")
+    assert not is_plain(table, None)
+    assert schema.numeric.tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(encode(table, schema), EXPECTED)
+
+
+def test_an_array_of_objects_is_a_table_too():
+    array = np.array(ROWS, dtype=object)[:, [0, 1, 3]]
+    schema = make_schema(array, {1: ["a", "b"], 2: [1, 2, 3]}, "X")
+    np.testing.assert_array_equal(encode(array, schema), np.array(EXPECTED)[:, [0, 1, 3]])
+
+
+def test_the_schema_of_the_fit_decides():
+    schema = make_schema(pd.DataFrame({"x": ["u", "v"]}), None, "X")
+    assert schema.categories[0].tolist() == ["u", "v"]
+    later = pd.DataFrame({"x": pd.Categorical(["w", "v", None], categories=["w", "v"])})
+    np.testing.assert_array_equal(encode(later, schema)[:, 0], [2, 1, NAN])
+
+
+def test_numbers_are_plain():
+    assert is_plain(np.ones((2, 2)), None)
+    assert is_plain([[1, 2]], None)
+    assert is_plain(np.array([[1, 2.5]], dtype=object), None)
+    assert is_plain(pd.DataFrame({"x": [1, None]}, dtype="Int64"), None)
+    assert not is_plain(np.ones((2, 2)), {0: [1.0]})
+    assert not is_plain(pd.DataFrame({"x": [True]}), None)
+
+
+def test_text_among_numbers_is_refused():
+    """Taken as categories, the numbers themselves would become public."""
+    with pytest.raises(ValueError, match="Column '1' has both text and other values"):
+        make_schema(np.array([[1.0, 2.0], [3.0, "x"]], dtype=object), None, "X")
+    schema = Schema(("x",), (None,))
+    with pytest.raises(ValueError, match="Column 'x' has values that are no numbers"):
+        encode(np.array([["7a"]]), schema)
+
+
+def test_dates_are_refused():
+    with pytest.raises(TypeError, match="Dates"):
+        is_plain(pd.DataFrame({"x": pd.to_datetime(["2020-01-01"])}), None)
+
+
+@pytest.mark.parametrize(
+    ("categories", "match"),
+    [
+        ({"y": [1]}, "names a column 'y'"),
+        ({4: [1]}, "names a column 4"),
+        ({"x": []}, "must list different values for column 'x'"),
+        ({"x": [1, 1]}, "must list different values for column 'x'"),
+    ],
+)
+def test_wrong_categories_are_refused(categories, match):
+    with pytest.raises(ValueError, match=match):
+        make_schema(pd.DataFrame({"x": [1, 2]}), categories, "X")
