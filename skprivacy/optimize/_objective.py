@@ -58,6 +58,7 @@ class ObjectivePerturbation(Mechanism):
 
     noise: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "solve"
+    is_sum: ClassVar[bool] = False
 
     @staticmethod
     def _group(adjacency: Adjacency) -> int:
