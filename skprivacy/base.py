@@ -115,10 +115,6 @@ class Release:
         """Run a mechanism that owns its solver, such as objective perturbation."""
         return self._draw("solve", name, *rows, **options)
 
-    def vote(self, name: str, *rows: Any, **options: Any) -> Any:
-        """Release noisy counts of the votes of teachers that share out the rows."""
-        return self._draw("vote", name, *rows, **options)
-
     def step(self, name: str, *rows: Any, **options: Any) -> Any:
         """Draw once from a mechanism whose price covers a number of draws."""
         return self._draw("step", name, *rows, **options)

@@ -548,7 +548,7 @@ def test_a_release_is_drawn_once():
 
 def test_a_release_has_to_be_declared():
     release = release_of(GaussianSum(name="sum"))
-    for ask in (release.sum, release.select, release.solve, release.vote, release.mechanism):
+    for ask in (release.sum, release.select, release.solve, release.mechanism):
         with pytest.raises(ReleaseError, match="'total' is not declared"):
             ask("total", *(() if ask == release.mechanism else (X,)))
     assert release.sum("sum", X).shape == (3,)

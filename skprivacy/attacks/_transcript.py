@@ -36,7 +36,8 @@ from ..mechanisms import _rounded
 from ._shadow import without_accountants
 
 DRAWS = {"gaussian": _rounded.rounded_gaussian, "laplace": _rounded.rounded_laplace}
-NO_SUMS = ("select", "solve")
+ASKED = ("select", "solve")
+"""Ways of asking for a release that may be no sum."""
 
 
 class TranscriptError(PrivacyError):
@@ -143,6 +144,8 @@ class _Recorder:
         others = self.transcript.others
 
         def released(release: Release, name: str, *rows: Any, **options: Any) -> Any:
+            if release.mechanism(name).is_sum:
+                return original(release, name, *rows, **options)
             if self.earlier is None:
                 self.paused = True
                 try:
@@ -181,7 +184,7 @@ def _patched(owner: Any, name: str, value: Any) -> Iterator[None]:
 def _run(run: Callable[[], Any], earlier: Transcript | None) -> Transcript:
     recorder = _Recorder(earlier)
     with ExitStack() as stack:
-        for name in NO_SUMS:
+        for name in ASKED:
             released = recorder.other_release(getattr(Release, name))
             stack.enter_context(_patched(Release, name, released))
         for name, module in list(sys.modules.items()):

@@ -347,7 +347,7 @@ default=None
             n_jobs=self.n_jobs,
             keep=self.store_teachers,
         )
-        votes = release.vote(
+        votes = release.solve(
             VOTES,
             len(y),
             teachers.cast,

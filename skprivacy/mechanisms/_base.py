@@ -89,7 +89,10 @@ class Mechanism(ABC):
     """Law of the noise: "gaussian", "laplace", "exponential" or another name."""
 
     kind: ClassVar[str]
-    """How the release is asked for: "sum", "select", "solve", "vote", "step" or "reveal"."""
+    """How the release is asked for: "sum", "select", "solve", "step" or "reveal"."""
+
+    is_sum: ClassVar[bool] = True
+    """Whether what is released is sums plus noise, which a transcript can follow."""
 
     needs_delta0: ClassVar[bool] = False
     """Whether the price has a delta of its own; `calibrate` then takes ``delta0=``."""

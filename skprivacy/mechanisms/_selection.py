@@ -39,6 +39,7 @@ class PermuteAndFlip(Mechanism):
 
     noise: ClassVar[str] = "exponential"
     kind: ClassVar[str] = "select"
+    is_sum: ClassVar[bool] = False
 
     def loss(self, adjacency: Adjacency) -> PrivacyLoss:
         """Return the loss of pure epsilon = 1 / noise multiplier."""

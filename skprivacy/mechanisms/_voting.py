@@ -68,7 +68,7 @@ class GaussianVotes(GaussianMechanism):
     Sensitivity (L2): sqrt(2 Q) under add-remove and under replace-one.
     """
 
-    kind: ClassVar[str] = "vote"
+    kind: ClassVar[str] = "solve"
 
     def sensitivity(self, n_queries: int) -> float:
         """Return the joint L2 sensitivity of the counts."""

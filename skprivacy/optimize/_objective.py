@@ -83,6 +83,7 @@ class Perturbation(Mechanism):
 
     noise: ClassVar[str] = "gaussian"
     kind: ClassVar[str] = "solve"
+    is_sum: ClassVar[bool] = False
 
     row_loss: Loss = field(default_factory=Logistic)
 
