@@ -19,12 +19,23 @@ from sklearn.base import clone
 import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.accounting import gdp_epsilon
+from skprivacy.additive import DPAdditiveClassifier, DPAdditiveRegressor
 from skprivacy.adversarial import AdversariallyRegularizedClassifier
 from skprivacy.attacks import audit_epsilon, audit_transcript
 from skprivacy.base import DPEstimator
 from skprivacy.bounding import MAGNITUDE, _evidence, _magnitude_weights
+from skprivacy.cluster import DPKMeans
+from skprivacy.covariance import DPEmpiricalCovariance
+from skprivacy.decomposition import DPPCA
 from skprivacy.distillation import DistilledClassifier, MembershipDistiller, PATEClassifier
-from skprivacy.linear_model import DPLogisticRegression
+from skprivacy.ensemble import DPExtraTreesClassifier, DPExtraTreesRegressor
+from skprivacy.linear_model import (
+    DPLinearRegression,
+    DPLinearSVC,
+    DPLogisticRegression,
+    DPRidge,
+)
+from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 from skprivacy.preprocessing import DPMinMaxScaler, DPStandardScaler
 
 ADJACENCIES = ["add-remove", "replace-one"]
@@ -232,11 +243,23 @@ def public_estimators():
     }
 
 
-# Votes and samples of gradients have audits of their own, in tests/distillation and
-# tests/adversarial; a distilled classifier is its private teacher's, and soft labels of an
-# unprotected teacher claim nothing.
+# Audited beside their other tests: by transcript, and by their output with halved noise. A
+# distilled classifier is its private teacher's, and soft labels of an unprotected teacher
+# claim nothing.
 ELSEWHERE = {
     AdversariallyRegularizedClassifier,
+    DPAdditiveClassifier,
+    DPAdditiveRegressor,
+    DPCategoricalNB,
+    DPEmpiricalCovariance,
+    DPExtraTreesClassifier,
+    DPExtraTreesRegressor,
+    DPGaussianNB,
+    DPKMeans,
+    DPLinearRegression,
+    DPLinearSVC,
+    DPPCA,
+    DPRidge,
     DistilledClassifier,
     MembershipDistiller,
     PATEClassifier,

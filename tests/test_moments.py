@@ -154,7 +154,7 @@ def end_to_end(n_runs, epsilon=8.0):
         fits = (model.fit(X[:n_rows]).moments_ for _ in range(n_runs))
         return np.array([fit.covariance[0, 0] * fit.n_rows for fit in fits])
 
-    return mu_lower_bound(scores(3), scores(2), alpha=ALPHA), model.privacy_.mu
+    return mu_lower_bound(scores(3), scores(2), threshold="search", alpha=ALPHA), model.privacy_.mu
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():

@@ -218,7 +218,9 @@ def end_to_end(n_runs, epsilon=20.0):
             [fit.cluster_sizes_[0] * (0.2 + 0.8 * fit.cluster_centers_[0, 0]) for fit in fits]
         )
 
-    return mu_lower_bound(scores(51), scores(50), alpha=ALPHA), model.privacy_.mu / np.sqrt(2)
+    return mu_lower_bound(
+        scores(51), scores(50), threshold="search", alpha=ALPHA
+    ), model.privacy_.mu / np.sqrt(2)
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():

@@ -334,7 +334,7 @@ def end_to_end(n_runs):
         fits = (model.fit(X[:n_rows], y[:n_rows]) for _ in range(n_runs))
         return np.array([fit._means(X[:1])[0] @ [-1, 1] for fit in fits])
 
-    return mu_lower_bound(scores(41), scores(40), alpha=ALPHA), model.plan()
+    return mu_lower_bound(scores(41), scores(40), threshold="search", alpha=ALPHA), model.plan()
 
 
 def test_end_to_end_finds_no_violation():

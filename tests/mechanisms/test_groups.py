@@ -198,7 +198,7 @@ def statistical(n_runs, adjacency):
         draw = release(mechanism, *data[:2], adjacency, seed=np.random.default_rng(seed))
         return np.array([(draw().value * direction).sum() for _ in range(n_runs)])
 
-    return mu_lower_bound(scores(first, 0), scores(second, 1), alpha=ALPHA)
+    return mu_lower_bound(scores(first, 0), scores(second, 1), threshold="search", alpha=ALPHA)
 
 
 @by_adjacency

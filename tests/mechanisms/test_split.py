@@ -103,7 +103,7 @@ def statistical(n_runs):
         draw = release(mechanism, rows, "replace-one", np.random.default_rng(seed))
         return np.array([np.subtract(*draw().value[:, 0].sum(axis=0)) for _ in range(n_runs)])
 
-    return mu_lower_bound(scores(1.0, 0), scores(0.0, 1), alpha=ALPHA)
+    return mu_lower_bound(scores(1.0, 0), scores(0.0, 1), threshold="search", alpha=ALPHA)
 
 
 def test_audit_finds_no_violation_and_finds_halved_noise():

@@ -195,7 +195,7 @@ def end_to_end(n_runs, epsilon=8.0):
         fits = (model.fit(X[:n_rows], y[:n_rows]) for _ in range(n_runs))
         return np.array([sum(column[1, 0] for column in fit.category_count_) for fit in fits])
 
-    return mu_lower_bound(scores(2), scores(1), alpha=ALPHA), model.privacy_.mu
+    return mu_lower_bound(scores(2), scores(1), threshold="search", alpha=ALPHA), model.privacy_.mu
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():

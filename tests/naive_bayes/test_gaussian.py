@@ -244,7 +244,7 @@ def end_to_end(n_runs, epsilon=8.0):
         # The stored sums are post-processing of the release, weighted by their precision.
         return np.array([fit._moments[0][1] @ [0.2, 0.5, 0.3] for fit in fits])
 
-    return mu_lower_bound(scores(2), scores(1), alpha=ALPHA), model.privacy_.mu
+    return mu_lower_bound(scores(2), scores(1), threshold="search", alpha=ALPHA), model.privacy_.mu
 
 
 def test_end_to_end_finds_no_violation_and_finds_halved_noise():
