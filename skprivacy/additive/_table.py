@@ -13,7 +13,6 @@ from typing import Any, cast
 import numpy as np
 from scipy import sparse
 
-
 MOST_CATEGORIES = 1000
 """A column with more is an identifier, whose values would name the rows."""
 
