@@ -130,7 +130,7 @@ def test_draws_follow_the_noise():
             rows_at_most=10.0,
             regularization=lam,
         ).value[0]
-        for _ in range(4000)
+        for _ in range(1500)
     ]
-    assert np.abs(draws).mean() * lam == pytest.approx(scale, rel=0.06)
+    assert np.abs(draws).mean() * lam == pytest.approx(scale, rel=0.1)
     assert math.isfinite(max(draws))
