@@ -175,7 +175,10 @@ def compare(name: str, epsilons: tuple[float, ...], splits: int) -> list[dict[st
     for label, build in baselines(table).items():
         found = measure(table, lambda _, build=build: build(), splits)
         rows.append({"set": name, "model": label, "epsilon": None, **found})
-    families = {"svc": [r for r in rows if "SVC" in r["model"]], "": rows}
+    families = {
+        "svc": [row for row in rows if "SVC" in row["model"]],
+        "": [row for row in rows if "SVC" not in row["model"]],
+    }
     for epsilon in epsilons:
         for label in contenders(table, epsilon, 0):
             found = measure(

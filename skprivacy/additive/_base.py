@@ -43,7 +43,7 @@ ROUNDS = "rounds of gradients"
 
 COUNTS_SHARE, CELLS_SHARE, ROUNDS_SHARE = 0.01, 0.08, 0.91
 
-CATEGORICAL_PART = 0.3
+CATEGORICAL_PART = 0.1
 """Part of the budget for counts that a categorical column gets, where a numeric one gets 1."""
 
 LEAST_ROWS = 10.0
@@ -52,7 +52,7 @@ LEAST_ROWS = 10.0
 MUCH, VERY_MUCH = 1e3, 3e4
 """Rows per unit of noise from which pairs are worth their noise, and finer bins are."""
 
-FEW_ROUNDS, MANY_ROUNDS = 25, 50
+N_ROUNDS = 50
 FEW_BINS, MANY_BINS = 64, 128
 MOST_PAIRS = 15
 
@@ -212,7 +212,6 @@ class AdditiveModel(DPEstimator):
         X = np.asarray(X)
         rounds = cast(GaussianRounds, release.mechanism(ROUNDS))
         strength = n_rows / rounds.round_scale(1, release.adjacency)
-        n_rounds = FEW_ROUNDS if strength < VERY_MUCH else MANY_ROUNDS
         n_bins = FEW_BINS if strength < VERY_MUCH else MANY_BINS
         most_pairs = self.interactions
         if most_pairs == "auto":
@@ -221,7 +220,7 @@ class AdditiveModel(DPEstimator):
         packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
         cells = joint_cells(X, (low, high), bins, packs)
         solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs))
-        fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=n_rounds)
+        fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=N_ROUNDS)
         self._schema = schema
         capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
         self._model = freeze(fitted, bins, MANY_BINS, capacity)

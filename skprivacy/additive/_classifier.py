@@ -82,9 +82,8 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
     Released, under add-remove (replace-one) adjacency: class counts, L2 sensitivity 1
     (sqrt(2)); counts of the fine cells of all columns jointly, sensitivity 1 (sqrt(2)) after
     scaling; in each round a sum of residuals times loadings, sensitivity 1 (2). All noise
-    is Gaussian, exactly composed; the shares of mu squared are .01, .08 and .91. How many
-    rounds there are is a function of the released number of rows and does not change the
-    price. Shape functions, their bands and importances are functions of the releases.
+    is Gaussian, exactly composed; the shares of mu squared are .01, .08 and .91. Shape
+    functions, their bands and importances are functions of the releases.
 
     References
     ----------

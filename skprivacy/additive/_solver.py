@@ -39,6 +39,10 @@ LEAST_IMPORTANCE, IMPORTANCE_POWER = 0.1, 0.7
 OVERSHOOT = 3.0
 """Noise deviations by which a gradient points against the last step when that was too long."""
 
+BAND_FACTOR = 1.5
+"""Measured spread of values beside the first-order one: iterates that are averaged are not
+independent, and the curvature is below that of the prior where a model has learned."""
+
 LEAST_RIDGE = 1e-7
 MOST_JOINT_CELLS = 4096
 
@@ -374,7 +378,7 @@ class AdditiveSolver:
                 value, intercept = value - centre, intercept + centre
                 loading = loading - shape.mass @ loading
             reach = loading @ self._inverses[number]
-            deviation = noise * np.sqrt((reach * reach).sum(axis=1))
+            deviation = BAND_FACTOR * noise * np.sqrt((reach * reach).sum(axis=1))
             fitted.append(FittedShape(shape.columns, shape.mass, value, deviation))
         return Fitted(intercept, tuple(fitted), self._groups)
 

@@ -13,6 +13,9 @@ from typing import Any, cast
 import numpy as np
 from scipy import sparse
 
+MOST_CATEGORIES = 1000
+"""A column with more is an identifier, whose values would name the rows."""
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -97,7 +100,8 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
     Raises
     ------
     ValueError
-        If a declared column is not there, or has no values or one twice.
+        If a declared column is not there, or has no values or one twice; if a column has too
+        many categories, or text beside other values.
     """
     names, columns = read_columns(X)
     declared = {
@@ -117,6 +121,11 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
             values = np.array([False, True], dtype=object)
         elif _has_values(column):
             values = _found_values(column, names[j])
+        if values is not None and values.size > MOST_CATEGORIES:
+            raise ValueError(
+                f"Column {names[j]!r} has {values.size} categories, more than {MOST_CATEGORIES}. "
+                "List the frequent ones with the parameter 'categories': the others share a cell."
+            )
         found.append(values)
     return Schema(names, tuple(found))
 

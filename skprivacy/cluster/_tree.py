@@ -70,8 +70,7 @@ def weighted_cells(
         points.append(lower[keeps] / 2 + upper[keeps] / 2)
         sizes.append(counts[keeps])
         if not splits.any():
-            # The levels below have no cells; they are released all the same.
-            cells[:] = -1
+            # The levels below have no cells, so no row is in one; they are released all the same.
             lower, upper = lower[:0], upper[:0]
             continue
         axis = (upper - lower).argmax(axis=1)

@@ -136,7 +136,6 @@ class DPCategoricalNB(PrivateNB):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
         tags.input_tags.positive_only = True
         return tags
 
@@ -182,9 +181,8 @@ class DPCategoricalNB(PrivateNB):
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
         check_non_negative(X, f"{type(self).__name__} (input X)")
         self._sizes(X.shape[1])
-        classes = self._public_classes(y)
         if self.class_prior is not None:
-            check_priors(self.class_prior, classes.size)
+            check_priors(self.class_prior, self._public_classes(y).size)
         return X, y, sample_weight
 
     def _sizes(self, n_features: int) -> np.ndarray:

@@ -202,12 +202,11 @@ class DPGaussianNB(PrivateNB):
     ) -> tuple[Any, Any, Any]:
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
         bounds = column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        classes = self._public_classes(y)
         if self.priors is not None:
-            check_priors(self.priors, classes.size)
+            check_priors(self.priors, self._public_classes(y).size)
         same = reset or (
             np.array_equal(np.asarray(bounds), self.bounds_)
-            and np.array_equal(classes, self.classes_)
+            and np.array_equal(self._public_classes(y), self.classes_)
             and self.max_weight == self._max_weight
         )
         if not same:

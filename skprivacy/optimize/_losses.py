@@ -105,12 +105,13 @@ class _SignedLoss(Loss):
         return 1.0
 
     def clean_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels of the form that the bounds hold for, whatever is given."""
         return np.where(np.asarray(labels) > 0, 1.0, -1.0)
 
 
 @dataclass(frozen=True)
 class Logistic(_SignedLoss):
-    """log(1 + exp(-margin))."""
+    """The logarithm of 1 + exp(-margin)."""
 
     name: ClassVar[str] = "logistic loss"
     concordance: ClassVar[float | None] = 1.0
@@ -126,6 +127,7 @@ class Logistic(_SignedLoss):
         return LARGEST_OFFSET + math.log(2)
 
     def terms(self, scores: np.ndarray, labels: np.ndarray) -> Terms:
+        """Return losses and derivatives, as of `Loss.terms`."""
         margins = labels * scores
         small = np.exp(-np.abs(margins))
         losses = np.log1p(small) - np.minimum(margins, 0.0)
@@ -161,6 +163,7 @@ class HuberisedHinge(_SignedLoss):
         return 1.0 + self.half_width + LARGEST_OFFSET
 
     def terms(self, scores: np.ndarray, labels: np.ndarray) -> Terms:
+        """Return losses and derivatives, as of `Loss.terms`."""
         h = self.half_width
         margins = labels * scores
         fall = np.clip((1.0 + h - margins) / (2.0 * h), 0.0, 1.0)
@@ -199,6 +202,7 @@ class Huber(Loss):
         return self.threshold * (1.0 + LARGEST_OFFSET)
 
     def terms(self, scores: np.ndarray, labels: np.ndarray) -> Terms:
+        """Return losses and derivatives, as of `Loss.terms`."""
         residuals = scores - labels
         slopes = np.clip(residuals, -self.threshold, self.threshold)
         inside = np.abs(residuals) < self.threshold
@@ -206,6 +210,7 @@ class Huber(Loss):
         return Terms(losses, slopes, lambda *_: inside.astype(np.float64))
 
     def clean_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels of the form that the bounds hold for, whatever is given."""
         return np.clip(np.nan_to_num(np.asarray(labels, dtype=np.float64)), -1.0, 1.0)
 
 
@@ -265,6 +270,7 @@ class Softmax(Loss):
         return math.log(self.n_classes) + 2 * LARGEST_OFFSET
 
     def terms(self, scores: np.ndarray, labels: np.ndarray) -> Terms:
+        """Return losses and derivatives, as of `Loss.terms`."""
         rows = np.arange(labels.size)
         shifted = scores - scores.max(axis=1, keepdims=True)
         p = np.exp(shifted)
@@ -280,4 +286,5 @@ class Softmax(Loss):
         return Terms(losses, slopes, second)
 
     def clean_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Return labels of the form that the bounds hold for, whatever is given."""
         return np.clip(np.asarray(labels).astype(np.int64), 0, self.n_classes - 1)

@@ -66,6 +66,7 @@ class _Factored:
 
 def _row_norms(rows: RowView) -> np.ndarray:
     if isinstance(rows, ShapedRows) and rows.clipped:
+        # They are made with norms at most 1, by the same bound as below.
         return np.ones(rows.shape[0])
     step = max(1, BLOCK_VALUES // rows.shape[1])
     starts = range(0, rows.shape[0], step)

@@ -74,7 +74,9 @@ class PurePerturbation(Perturbation):
         """Return the scale of b for a unit change of the gradient, and lambda."""
         epsilon, _ = self._mus("add-remove")
         rank = self.row_loss.rank
-        floor = self.row_loss.trace / (rank * math.expm1(CURVATURE_SHARE * epsilon / rank))
+        # With a huge epsilon lambda keeps a size that the solver can work with.
+        exponent = min(CURVATURE_SHARE * epsilon / rank, 12.0)
+        floor = self.row_loss.trace / (rank * math.expm1(exponent))
         lam = max(regularization, rounded_up(floor))
         return rounded_up(1 / (epsilon - self._log_determinant(lam))), lam
 

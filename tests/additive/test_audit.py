@@ -118,6 +118,19 @@ def test_pairs_spend_no_more_either(adjacency):
     assert 0.3 < spent <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("which", ["binary", "three classes", "regression"])
+def test_other_rows_count_the_same_wherever_they_stand(which):
+    """Without the first row all others move up, and nothing else of theirs changes."""
+    model, targets = MODELS[which]
+    (X, y), _ = neighbours("add-remove", "ends", 301, targets)
+    y[1:150] = targets[2]
+    order = np.roll(np.arange(302), 1)
+    X, y = X.iloc[order].reset_index(drop=True), y[order]
+    model = type(model)(**{**model.get_params(), "epsilon": 60.0, "random_state": 0})
+    spent = spent_of(model, "add-remove", (X, y), (X[1:], y[1:]))
+    assert 0.1 < spent <= 1 + 1e-9
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1e9])
 def test_weights_spend_no_more_either(weight):
     one, other = neighbours("add-remove", "ends", 100, (0, 1, 0))

@@ -195,6 +195,20 @@ def test_few_rows_and_columns():
         assert np.isfinite(model.predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("epsilon", [1e-9, 1e-3, 1e3, 1e7])
+def test_any_budget_can_be_spent(epsilon):
+    X, y = mixed(300)
+    model = DPAdditiveClassifier(epsilon, random_state=0, **FACTS).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+    assert model.privacy_.epsilon <= epsilon
+
+
+def test_pure_privacy_is_refused_with_a_reason():
+    X, y = mixed(50)
+    with pytest.raises(ValueError, match="delta above 0"):
+        DPAdditiveClassifier(delta=0, **FACTS).fit(X, y)
+
+
 def test_no_rows_in_the_pickle():
     X, y = mixed(5000)
     large = DPAdditiveClassifier(random_state=0, **FACTS).fit(X, y)

@@ -74,6 +74,12 @@ def test_dates_are_refused():
         is_plain(pd.DataFrame({"x": pd.to_datetime(["2020-01-01"])}), None)
 
 
+def test_identifiers_are_refused():
+    table = pd.DataFrame({"name": [f"person {i}" for i in range(2000)]})
+    with pytest.raises(ValueError, match="'name' has 2000 categories"):
+        make_schema(table, None, "X")
+
+
 @pytest.mark.parametrize(
     ("categories", "match"),
     [

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -12,6 +13,7 @@ from skprivacy import PrivacyAccountant
 from skprivacy.decomposition import DPPCA
 from skprivacy.interop import diffprivlib_model
 from skprivacy.linear_model import DPLogisticRegression
+from skprivacy.naive_bayes import DPGaussianNB
 from skprivacy.preprocessing import DPMinMaxScaler
 
 DIGITS = load_digits().data
@@ -119,6 +121,21 @@ def test_works_in_a_pipeline_and_says_its_price():
     assert accountant.spent.epsilon <= 4.0
     # The scaler's bounds are known, so the components need no range.
     assert "range" not in str([m["name"] for m in model[1].privacy_.mechanisms])
+
+
+def test_parts_of_a_table_have_a_price_before_the_fit():
+    X, y = load_breast_cancer(return_X_y=True)
+    columns = ColumnTransformer(
+        [("size", DPPCA(2), slice(0, 10)), ("shape", DPPCA(3), slice(10, 30))]
+    )
+    accountant = PrivacyAccountant(epsilon=4.0, delta=1e-6)
+    model = accountant.allocate(make_pipeline(columns, DPGaussianNB()), classes=[0, 1])
+    price = accountant.preview(model, n_features=30, classes=[0, 1])
+    model.fit(X, y)
+    assert accountant.spent.epsilon <= 4.0
+    assert len(accountant.entries) == 3
+    assert model.predict(X).shape == y.shape
+    assert "DPPCA" in str(price)
 
 
 def test_pickle_holds_the_released_model_alone():

@@ -330,6 +330,8 @@ def end_to_end(n_runs):
     y[-1] = 1
     model = DPExtraTreesClassifier(4, 20.0, bounds=(-1, 1), classes=[0, 1], max_depth=1)
 
+    model.set_params(random_state=np.random.RandomState(0))  # advances from fit to fit
+
     def scores(n_rows):
         fits = (model.fit(X[:n_rows], y[:n_rows]) for _ in range(n_runs))
         return np.array([fit._means(X[:1])[0] @ [-1, 1] for fit in fits])

@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 
 from skprivacy import PrivacyAccountant
 from skprivacy.linear_model import DPLinearRegression, DPRidge
+from skprivacy.mechanisms import Draw
+from skprivacy.optimize import Perturbation, Shape
 from skprivacy.plan import Facts
 from skprivacy.preprocessing import DPStandardScaler
 
@@ -78,6 +80,36 @@ def test_replace_one_adjacency(rows, model):
     assert fitted.score(X, y) > 0.7
     assert fitted.privacy_.epsilon == pytest.approx(4.0, rel=1e-6)
     assert fitted.privacy_.adjacency == "replace-one"
+
+
+@pytest.mark.parametrize("delta", [0.0, 1e-6])
+def test_released_numbers_are_about_right(rows, monkeypatch, delta):
+    """At a large epsilon: number of rows, mean target and moment, as the fit goes on with them."""
+    X, y, _ = rows
+    seen = {}
+    original = Shape.from_moment
+
+    def shape(moment, noise_scale, n_rows):
+        seen.update(moment=moment, n_rows=n_rows)
+        return original(moment, noise_scale, n_rows)
+
+    def draw(self, Z, labels, *, offset, **options):
+        seen["offset"] = offset
+        return Draw(np.zeros(Z.shape[1]))
+
+    monkeypatch.setattr(Shape, "from_moment", shape)
+    monkeypatch.setattr(Perturbation, "draw", draw)
+    DPRidge(epsilon=50.0, delta=delta, bounds=(0, 100), clipping_norm=2.0, y_bounds=(-15, 15)).fit(
+        X, y
+    )
+    unit = np.column_stack([(X - 50) / 50, np.ones(len(X))])
+    unit = np.clip(unit, -1, 1)
+    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 5**0.5)
+    moment = unit.T @ unit
+    assert seen["n_rows"] == pytest.approx(len(X), rel=0.02)
+    assert seen["offset"] == pytest.approx(np.mean(y) / 15, abs=0.02)
+    expected = moment if delta else np.diag(moment)
+    np.testing.assert_allclose(seen["moment"], expected, atol=0.02 * len(X))
 
 
 def test_price(rows):

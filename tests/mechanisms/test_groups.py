@@ -79,6 +79,17 @@ def test_no_row_passes_the_sensitivity(squares, adjacency, neighbours, mu):
     assert distance <= claimed
 
 
+@by_squares
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
+def test_what_is_no_number_passes_no_sensitivity_either(squares, value):
+    mechanism = GaussianGroupMoments(name="x", squares=squares).calibrate("add-remove", mu=1.0)
+    rows = np.full((2, 3), value), np.zeros(2, dtype=int), np.full(2, math.inf)
+    distance = squared_distance(
+        mechanism, *pair(*(part[[0, 1, 1]] for part in rows), "add-remove"), "add-remove"
+    )
+    assert 0.99 <= distance <= 1
+
+
 @by_adjacency
 @by_squares
 @pytest.mark.parametrize("mu", MUS[2:-1])

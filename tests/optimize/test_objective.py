@@ -235,6 +235,32 @@ def test_rows_weights_and_regularisation_are_enforced():
     np.testing.assert_allclose(heavy, draw(rows, weights=np.ones(2)), atol=1e-5)
 
 
+def test_long_rows_lose_length_or_weight(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        module, "minimise", lambda objective, _: seen.append(objective) or objective.linear
+    )
+    rows = np.array([[3.0, 4.0], [0.1, 0.2], [0.0, 2.0]])
+    for reweight in (False, True):
+        calibrated(1.0).draw(
+            rows.copy(),
+            np.ones(3),
+            adjacency="add-remove",
+            source=random_source(3),
+            rows_at_most=10.0,
+            regularization=0.0,
+            reweight=reweight,
+            weights=np.array([0.5, 1.0, 2.0]),
+        )
+    clipped, reweighted = seen
+    norms = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(np.linalg.norm(clipped.Z[:], axis=1), np.minimum(norms, 1), 1e-4)
+    np.testing.assert_array_equal(clipped.weights, [0.5, 1.0, 1.0])
+    np.testing.assert_array_equal(reweighted.Z[:], rows)
+    np.testing.assert_allclose(reweighted.weights, [0.5 / 25, 1.0, 1 / 4], 1e-4)
+    assert (reweighted.weights * norms**2 <= 1).all()
+
+
 def test_output_noise_covers_the_solver():
     """Two answers at the tolerance's full distance stay indistinguishable."""
     distance, mu = 1e-5, 0.2

@@ -94,6 +94,13 @@ def test_a_larger_lambda_leaves_more_for_the_noise(adjacency):
     assert large == pytest.approx(rows * 3 / mechanism._mus(adjacency)[0], rel=1e-5)
 
 
+def test_a_huge_epsilon_leaves_a_problem_that_can_be_solved():
+    mechanism = calibrated(Logistic(), 1e6)
+    assert 1e-7 < mechanism.least_regularization() < 1e-3
+    scale, _ = mechanism._scale_and_regularization(0.0, 1, "add-remove")
+    assert scale == pytest.approx(1 / mechanism._mus("add-remove")[0], rel=1e-4)
+
+
 def test_output_noise_covers_the_solver():
     """The L1 distance of two answers, over the noise, is what is paid for at most."""
     mechanism = calibrated(Logistic(), 1.0)
@@ -123,7 +130,7 @@ def test_draws_follow_the_noise():
             rows_at_most=10.0,
             regularization=lam,
         ).value[0]
-        for _ in range(4000)
+        for _ in range(1500)
     ]
-    assert np.abs(draws).mean() * lam == pytest.approx(scale, rel=0.06)
+    assert np.abs(draws).mean() * lam == pytest.approx(scale, rel=0.1)
     assert math.isfinite(max(draws))

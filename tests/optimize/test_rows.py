@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array
 
 from skprivacy.bounding import RowScaling
 from skprivacy.optimize import Shape, ShapedRows, UnitRows
@@ -12,6 +12,12 @@ from skprivacy.optimize._rows import block_norms, quick_norms
 
 def scaling(n_columns, radius=2.0, clip=False):
     return RowScaling(np.zeros(n_columns), np.full(n_columns, 1.5), clip, radius)
+
+
+def sparse_rows(n_columns, density):
+    rng = np.random.default_rng(0)
+    X = rng.random((200, n_columns))
+    return csr_array(X * (rng.random(X.shape) < density))
 
 
 def shape_of(n_columns, *, diagonal=False):
@@ -54,8 +60,7 @@ def test_only_small_problems_are_kept(monkeypatch):
 @pytest.mark.parametrize("diagonal", [False, True])
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_sparse_rows_are_the_dense_ones(diagonal, constant, clip):
-    X = random_array((200, 20), density=0.2, format="csr", rng=np.random.default_rng(0)) * 9
-    X = csr_array(X)
+    X = sparse_rows(20, 0.2) * 9
     n_columns = 20 + (constant != 0)
     shape = shape_of(n_columns, diagonal=diagonal)
     views = [UnitRows(rows, scaling(20, clip=clip), 2.0, constant) for rows in (X, X.toarray())]
@@ -113,8 +118,7 @@ def test_there_is_no_draft_where_values_are_clipped_or_rows_are_kept(monkeypatch
 
 @pytest.mark.parametrize("scale", [1e-250, 1.0, 1e250])
 def test_norms_of_sparse_rows(scale):
-    X = random_array((200, 50), density=0.1, format="csr", rng=np.random.default_rng(0))
-    X = csr_array(X * scale)
+    X = sparse_rows(50, 0.1) * scale
     norms = block_norms(X)
     np.testing.assert_allclose(norms, block_norms(X.toarray()), rtol=1e-13)
     for row, norm in zip(X.toarray() / scale, norms / scale, strict=True):

@@ -179,6 +179,25 @@ def test_price_is_the_budget(loss, n_tails, rho, mu, adjacency):
     assert mu * (1 - 2e-4) <= math.hypot(*joint._mus(adjacency)) <= mu
 
 
+@pytest.mark.parametrize(("adjacency", "moved"), [("add-remove", 1), ("replace-one", 2)])
+def test_without_curvature_the_divergences_are_those_of_a_gaussian(adjacency, moved):
+    m, epsilon = 0.7, np.array([2.0, 3.0, 4.0])
+    found = curve_knots(m, 0.0, 0.0, 10**9, epsilon, adjacency)
+    orders = np.linspace(1.001, 60, 100_000)[:, np.newaxis]
+    logs = (orders - 1) * (orders * (moved * m) ** 2 / 2 - epsilon)
+    logs += (orders - 1) * np.log1p(-1 / orders) - np.log(orders)
+    np.testing.assert_allclose(found, np.exp(logs.min(axis=0)), rtol=1e-2)
+    at_zero = curve_knots(m, 0.0, 0.0, 10**9, np.zeros(1), adjacency)[0]
+    assert at_zero == pytest.approx(math.sqrt(-math.expm1(-((moved * m) ** 2) / 4)))
+
+
+def test_curvature_enters_as_proven():
+    """In the affinity, at epsilon = 0: kappa s beside m^2, and twice that for a replacement."""
+    for adjacency, size in (("add-remove", 0.5**2 + 0.3 * 0.4), ("replace-one", 1 + 2 * 0.12)):
+        at_zero = curve_knots(0.5, 0.3, 0.4, 10**9, np.zeros(1), adjacency)[0]
+        assert at_zero == pytest.approx(math.sqrt(-math.expm1(-size / 4)))
+
+
 def test_a_larger_ratio_needs_less_noise():
     noise = [mechanism(Huber(), 0.5, 2, rho).noise_multiplier for rho in (1.0, 2.0, 4.0, 8.0)]
     assert noise == sorted(noise, reverse=True)
