@@ -54,6 +54,9 @@ MUCH, VERY_MUCH = 1e3, 3e4
 
 N_ROUNDS = 50
 FEW_BINS, MANY_BINS = 64, 128
+MOST_INTERACTIONS = 120
+"""Most pairs that can be asked for: memory is set aside for them before the first round."""
+
 MOST_PAIRS = 15
 
 
@@ -64,7 +67,10 @@ class AdditiveModel(DPEstimator):
         **DPEstimator._parameter_constraints,
         "bounds": ["array-like", tuple, dict, None],
         "categories": [dict, None],
-        "interactions": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "interactions": [
+            Interval(Integral, 0, MOST_INTERACTIONS, closed="both"),
+            StrOptions({"auto"}),
+        ],
         "max_weight": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -124,8 +130,8 @@ class AdditiveModel(DPEstimator):
         if self.categories:
             assumptions.append("The values of categorical columns were declared by the user.")
         assumptions.append(
-            "Which columns have text, and the values of those whose categories are not declared, "
-            "were taken from the rows; they are assumed to be public."
+            "Which columns hold numbers, truth values or text, and the values of columns whose "
+            "categories are not declared, were taken from the rows; they are assumed to be public."
         )
         return assumptions
 

@@ -189,7 +189,13 @@ def _kind(column: Any) -> str:
 
 
 def _is_boolean(column: Any) -> bool:
-    return _kind(column) == "b"
+    if _kind(column) == "b":
+        return True
+    if _kind(column) != "O" or hasattr(column, "cat"):
+        return False
+    # A missing value makes objects of truth values: that one row must not change the kind.
+    known = [value for value in _objects(column).tolist() if not _is_missing(value)]
+    return bool(known) and all(isinstance(value, bool | np.bool_) for value in known)
 
 
 def _has_values(column: Any) -> bool:

@@ -77,7 +77,8 @@ class GaussianSplitHistogram(GaussianMechanism):
             both = np.stack([own, 1.0 - own])
             if weights is not None:
                 both *= np.clip(np.nan_to_num(weights[start:stop]), 0.0, 1.0)
-            # Truncation leaves the two within their sum's bound: u + (1 - u) rounds to 1 at most.
+            # With q = trunc(u / g), 1 - q g can be represented, so the rounded 1 - u is at most
+            # that, and the two truncated parts add up to 1 / g at most. Weights only lower them.
             units = np.trunc(both / grid)
             start = stop
             return np.stack([_divided(codes, units, n_cells) for codes in block.T])

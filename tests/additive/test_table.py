@@ -92,3 +92,11 @@ def test_identifiers_are_refused():
 def test_wrong_categories_are_refused(categories, match):
     with pytest.raises(ValueError, match=match):
         make_schema(pd.DataFrame({"x": [1, 2]}), categories, "X")
+
+
+def test_one_missing_truth_value_does_not_change_the_kind_of_a_column():
+    whole = pd.DataFrame({"b": [True, False, True, False]})
+    lacking = pd.DataFrame({"b": [True, False, True, None]})
+    for frame in (whole, lacking):
+        schema = make_schema(frame, None, "DPAdditiveClassifier")
+        assert schema.categories[0].tolist() == [False, True]
