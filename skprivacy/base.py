@@ -44,7 +44,15 @@ from ._sklearn import Interval, check_sample_weight
 from .accounting import Adjacency, gdp_mu
 from .exceptions import ReleaseError
 from .ledger import PrivacyAccountant, Receipt
-from .mechanisms import Mechanism, RandomSource, Rows, Unprotected, random_source
+from .mechanisms import (
+    Mechanism,
+    RandomSource,
+    Rows,
+    Unprotected,
+    is_sparse,
+    one_entry_a_place,
+    random_source,
+)
 from .plan import Facts, Plan, declared_bounds
 
 SAFETY = 1e-9
@@ -350,6 +358,8 @@ class DPEstimator(BaseEstimator, ABC):
                 y = np.asarray(y, dtype=np.float64)
         else:
             X, y = validate_data(self, X, **options), None
+        if is_sparse(X):
+            X = one_entry_a_place(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True

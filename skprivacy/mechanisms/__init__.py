@@ -25,7 +25,7 @@ from ._groups import GaussianGroupMoments
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
-from ._rows import Rows, is_sparse, row_blocks, row_norms
+from ._rows import Rows, is_sparse, one_entry_a_place, row_blocks, row_norms
 from ._selection import PermuteAndFlip
 from ._split import GaussianSplitHistogram
 from ._subsampled import SubsampledGradients
@@ -60,6 +60,7 @@ __all__ = [
     "Unprotected",
     "Votes",
     "is_sparse",
+    "one_entry_a_place",
     "random_source",
     "rounded_gaussian",
     "rounded_laplace",

@@ -28,6 +28,20 @@ def is_sparse(rows: Any) -> bool:
     return bool(issparse(rows))
 
 
+def one_entry_a_place(rows: Any) -> Any:
+    """Return CSR rows in which no place has several entries, which add up.
+
+    A norm or a clip that looks at entries one by one would miss their sum. The flag that a
+    matrix carries is not believed.
+    """
+    fresh = type(rows)((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    if fresh.has_canonical_format:
+        return fresh
+    fresh = fresh.copy()
+    fresh.sum_duplicates()
+    return fresh
+
+
 def row_blocks(rows: Rows) -> Iterator[np.ndarray]:
     """Yield blocks of at most `BLOCK_ROWS` rows without copying the whole.
 

@@ -25,7 +25,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..accounting import Adjacency, PrivacyLoss, check_adjacency
-from ..mechanisms import Draw, Mechanism, RandomSource, is_sparse, rounded_gaussian, rounded_up
+from ..mechanisms import (
+    Draw,
+    Mechanism,
+    RandomSource,
+    is_sparse,
+    one_entry_a_place,
+    rounded_gaussian,
+    rounded_up,
+)
 from ._losses import LARGEST_OFFSET, Logistic, Loss
 from ._rows import BLOCK_VALUES, Block, ShapedRows, quick_norms
 from ._shape import INSIDE
@@ -174,6 +182,8 @@ class Perturbation(Mechanism):
             `value` of shape (n_columns,) or (n_columns, n_scores); `noise_scale` is the
             scale of b: its standard deviation, or that of Laplace noise.
         """
+        if is_sparse(Z):
+            Z = one_entry_a_place(Z)
         norms = _row_norms(Z)
         if weights is not None:
             weights = np.clip(np.nan_to_num(weights), 0.0, 1.0)

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from ..bounding import RowScaling
-from ..mechanisms import is_sparse, row_norms
+from ..mechanisms import is_sparse, one_entry_a_place, row_norms
 from ._shape import INSIDE, ROW_GRID, Shape
 
 Block = Any
@@ -131,7 +131,7 @@ class UnitRows(_Rows):
     """
 
     def __init__(self, X: Block, scaling: RowScaling, radius: float, constant: float) -> None:
-        self._X, self._scaling = X, scaling
+        self._X, self._scaling = one_entry_a_place(X) if is_sparse(X) else X, scaling
         self._radius, self._constant = radius, constant
         shape = (X.shape[0], X.shape[1] + (constant != 0))
         super().__init__(shape, keep=not is_sparse(X))

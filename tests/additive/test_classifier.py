@@ -82,7 +82,9 @@ def test_arrays_and_frames_give_the_same_model():
 def test_what_is_not_declared_is_named_as_an_assumption():
     X, y = mixed(500)
     model = DPAdditiveClassifier(bounds={"size": (-4, 4)}).fit(X, y)
-    assert any("values of columns whose categories are not" in a for a in model.privacy_.assumptions)
+    assert any(
+        "values of columns whose categories are not" in a for a in model.privacy_.assumptions
+    )
     assert model.categories_[1].tolist() == ["a", "b", "c"]
     assert any("class labels were taken" in a for a in model.privacy_.assumptions)
 

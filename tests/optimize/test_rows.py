@@ -131,3 +131,18 @@ def test_a_kept_row_that_is_not_clipped():
     rows = ShapedRows(UnitRows(X, scaling(2), 1.0, 0.0), shape, clip=False)[:]
     assert rows[0, 0] == pytest.approx(3.0, abs=1e-5)
     assert rows[1, 1] == pytest.approx(5 * 0.1 / 1.5, abs=1e-5)
+
+
+def test_a_place_with_many_entries_is_clipped_by_their_sum():
+    """400 entries of .05 in one column are one entry of 20."""
+    n, d = 400, 3
+    X = csr_array((np.full(n, 0.05), np.zeros(n, dtype=np.int32), [0, n]), shape=(1, d))
+    X.has_canonical_format = True  # nobody's word is taken for it
+    for constant in (0.0, 1.0):
+        unit = UnitRows(X, scaling(d), 2.0, constant)
+        norm = np.linalg.norm(unit[0:1].toarray())
+        assert norm <= 1
+        assert norm > 0.9
+        shaped = ShapedRows(unit, shape_of(d + (constant != 0), diagonal=True))
+        assert np.linalg.norm(shaped[0:1].toarray()) <= 1
+    assert X.nnz == n  # the caller's rows stay as they are

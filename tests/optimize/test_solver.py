@@ -6,10 +6,12 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from skprivacy.optimize import Huber, HuberisedHinge, Logistic, Softmax
+from skprivacy.optimize import _solver as module
 from skprivacy.optimize._solver import (
     BLOCK,
     DENSE_SIZE,
     Objective,
+    _descend,
     gradient_rounding,
     minimise,
     norm_bound,
@@ -177,3 +179,50 @@ def test_many_scores_use_quasi_newton_steps():
     assert objective.linear.size > DENSE_SIZE
     w = minimise(objective, 1e-6)
     assert np.linalg.norm(objective.evaluate(w.ravel()).gradient) <= 1e-6
+
+
+@pytest.mark.parametrize("loss", [HuberisedHinge(), Huber()], ids=lambda loss: loss.name)
+@pytest.mark.parametrize("n_rows", [4, 6, 10, 40])
+def test_no_tilt_makes_newton_steps_turn_in_a_circle(loss, n_rows):
+    """Whether a fit ends must not depend on a row: the minimiser is reached at every tilt."""
+    Z = np.ones((n_rows, 1))
+    labels = loss.clean_labels(np.ones(n_rows))
+    for sigma in (0.4, 1.0, 3.0):
+        for tilt in np.linspace(-3, 3, 121) * sigma:
+            objective = Objective(
+                loss, Z, labels, None, 0.0, sigma * loss.curvature * 1.5, np.array([tilt])
+            )
+            w = minimise(objective, 1e-9)
+            assert abs(objective.evaluate(w).gradient[0]) <= 1e-9
+
+
+@pytest.mark.parametrize("loss", [Logistic(), HuberisedHinge(), Huber()], ids=lambda x: x.name)
+def test_plain_descent_reaches_every_minimiser(loss):
+    rng = np.random.default_rng(4)
+    Z = rng.normal(size=(300, 40))
+    Z /= np.linalg.norm(Z, axis=1, keepdims=True)
+    objective = Objective(
+        loss,
+        Z,
+        loss.clean_labels(rng.choice([-1.0, 1.0], 300)),
+        rng.random(300),
+        0.0,
+        0.5,
+        rng.normal(size=40),
+        penalty=rng.normal(size=(2, 40)),
+    )
+    w = _descend(objective, 5 * rng.normal(size=40), 1e-9)
+    assert np.linalg.norm(objective.evaluate(w).gradient) <= 1e-9
+    np.testing.assert_allclose(w, minimise(objective, 1e-9), atol=1e-8)
+
+
+def test_quasi_newton_steps_that_stop_short_are_finished(monkeypatch):
+    rng = np.random.default_rng(5)
+    Z = rng.normal(size=(60, 30)) / 6
+    objective = Objective(
+        Logistic(), Z, rng.choice([-1.0, 1.0], 60), None, 0.0, 0.3, rng.normal(size=30)
+    )
+    monkeypatch.setattr(module, "DENSE_SIZE", 10)
+    monkeypatch.setattr(module, "MAX_RESTARTS", 0)
+    w = minimise(objective, 1e-9)
+    assert np.linalg.norm(objective.evaluate(w).gradient) <= 1e-9
