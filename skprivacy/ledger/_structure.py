@@ -199,6 +199,10 @@ def known_fits(n_classes: int | None, search_fits: Callable[[Any], int | None]) 
             return None if n_classes is None else 1 if n_classes == 2 else n_classes
         if "OneVsOneClassifier" in names:
             return None if n_classes is None else math.comb(n_classes, 2)
+        if "CalibratedClassifierCV" in names:
+            splits = n_splits(container, default=5)
+            # "auto" is an ensemble wherever there is something to fit.
+            return splits if splits is None or container.ensemble else splits + 1
         if names & {"_BaseStacking", "StackingClassifier", "StackingRegressor"}:
             if parameter == "final_estimator":
                 return 1

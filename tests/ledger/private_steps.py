@@ -119,9 +119,12 @@ class PrivateSign(ClassifierMixin, PrivateStep):
         self.classes_ = np.unique(y)
         return self.private_fit(X, y)
 
-    def predict(self, X):
+    def decision_function(self, X):
         check_is_fitted(self)
-        return self.classes_[(np.asarray(X) @ self.sum_ > 0).astype(int)]
+        return np.asarray(X) @ self.sum_
+
+    def predict(self, X):
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
 
 def try_to_spend(accountant, mu):

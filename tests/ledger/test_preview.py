@@ -3,6 +3,7 @@ import sys
 import pytest
 from private_steps import PrivateShift, PrivateSign
 from scipy.stats import uniform
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -92,6 +93,11 @@ MODELS = {
     "stacking": (
         lambda: StackingClassifier([("a", PrivateSign())], PrivateSign(), cv=3),
         5,
+    ),
+    "calibrated": (lambda: CalibratedClassifierCV(PrivateSign(), cv=3), 3),
+    "calibrated by one": (
+        lambda: CalibratedClassifierCV(PrivateSign(), cv=3, ensemble=False),
+        4,
     ),
     "one against one": (lambda: OneVsOneClassifier(PrivateSign()), 1),
     "one against rest": (lambda: OneVsRestClassifier(PrivateSign()), 1),
