@@ -52,6 +52,7 @@ def test_a_part_outside_the_gaussian_adds_to_the_power():
 
 def test_the_receipt_of_a_model_is_its_claim():
     X, y = load_iris(return_X_y=True)
+    y = y > 0
     claim, note = claimed(DPLogisticRegression(2.0, 1e-5).fit(X, y), X, y)
     assert (claim.epsilon, claim.delta) == (pytest.approx(2.0, rel=1e-6), 1e-5)
     assert claim.mu == pytest.approx(gdp_mu(2.0, 1e-5), rel=1e-6)
