@@ -123,7 +123,7 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
             values = _found_values(column, names[j])
         if values is not None and values.size > MOST_CATEGORIES:
             raise ValueError(
-                f"Column {names[j]!r} has {values.size} categories, more than {MOST_CATEGORIES}. "
+                f"Column {names[j]!r} has more than {MOST_CATEGORIES} categories. "
                 "List the frequent ones with the parameter 'categories': the others share a cell."
             )
         found.append(values)

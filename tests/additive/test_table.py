@@ -76,8 +76,10 @@ def test_dates_are_refused():
 
 def test_identifiers_are_refused():
     table = pd.DataFrame({"name": [f"person {i}" for i in range(2000)]})
-    with pytest.raises(ValueError, match="'name' has 2000 categories"):
+    with pytest.raises(ValueError, match="'name' has more than 1000 categories") as refusal:
         make_schema(table, None, "X")
+    # How many there are is the rows' own business.
+    assert "2000" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
