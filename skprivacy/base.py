@@ -199,6 +199,9 @@ class DPEstimator(BaseEstimator, ABC):
         "random_state": ["random_state"],
     }
 
+    max_weight: float
+    """Of estimators that take weights."""
+
     _has_private_mode: ClassVar[bool] = True
     """Whether a finite epsilon can be asked for."""
 
@@ -369,6 +372,10 @@ class DPEstimator(BaseEstimator, ABC):
     def _check_more(self, X: Any, y: Any, **more: Any) -> dict[str, Any]:
         """Validate what else `fit` was given, before anything is priced."""
         return more
+
+    def _unit_weights(self, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        """Return weights in [0, 1], in units of the largest that `max_weight` allows."""
+        return None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
 
     def _missing_is_allowed(self) -> bool:
         return False

@@ -5,18 +5,15 @@ and on the worst it spends nearly all of it. And by its output, statistically, w
 knowledge of how it works: at a size that sees noise half of what it should be.
 """
 
-import importlib
-import inspect
-import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 from auditing import ALPHA, halved_noise
+from listing import public_estimators
 from sklearn.base import clone
 
-import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.accounting import gdp_epsilon
 from skprivacy.additive import DPAdditiveClassifier, DPAdditiveRegressor
@@ -227,20 +224,6 @@ def test_output_at_full_size(name, adjacency):
 
 
 # Coverage
-
-
-def public_estimators():
-    """Return every class of the package that is a private estimator and has a public name."""
-    names = [found.name for found in pkgutil.walk_packages(skprivacy.__path__, "skprivacy.")]
-    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
-    return {
-        kind
-        for module in modules
-        for name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, DPEstimator)
-        and not inspect.isabstract(kind)
-        and name in getattr(module, "__all__", ())
-    }
 
 
 # Audited beside their other tests: by transcript, and by their output with halved noise. A

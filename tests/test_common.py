@@ -1,10 +1,7 @@
 """What every estimator of the package keeps: scikit-learn's conventions and our contract."""
 
-import importlib
-import inspect
-import pkgutil
-
 import pytest
+from listing import public_estimators
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -12,11 +9,9 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import skprivacy
 from skprivacy import PrivacyAccountant
 from skprivacy.additive import DPAdditiveClassifier, DPAdditiveRegressor
 from skprivacy.adversarial import AdversariallyRegularizedClassifier
-from skprivacy.base import DPEstimator
 from skprivacy.cluster import DPKMeans
 from skprivacy.covariance import DPEmpiricalCovariance
 from skprivacy.decomposition import DPPCA
@@ -167,20 +162,6 @@ def test_the_checks_leave_a_given_accountant_alone(estimator):
     private = with_accountant(estimator, "replace-one")
     check_dp_estimator(private)
     assert len(private.accountant.entries) == 0
-
-
-def public_estimators():
-    """Return every class of the package that is a private estimator and has a public name."""
-    names = [found.name for found in pkgutil.walk_packages(skprivacy.__path__, "skprivacy.")]
-    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
-    return {
-        kind
-        for module in modules
-        for name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, DPEstimator)
-        and not inspect.isabstract(kind)
-        and name in getattr(module, "__all__", ())
-    }
 
 
 def test_every_estimator_of_the_package_is_checked():

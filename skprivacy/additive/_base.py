@@ -339,11 +339,6 @@ class AdditiveModel(DPEstimator):
         return np.concatenate(parts)
 
 
-def weights_of(sample_weight: np.ndarray | None, max_weight: float) -> np.ndarray | None:
-    """Return sample weights as parts of the largest allowed."""
-    return None if sample_weight is None else np.minimum(sample_weight / max_weight, 1.0)
-
-
 def clipped_columns(
     block: np.ndarray, bounds: Sequence[np.ndarray], numeric: np.ndarray
 ) -> list[np.ndarray]:

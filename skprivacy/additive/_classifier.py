@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 
 from ..base import Release
 from ..ledger import PrivacyAccountant
-from ._base import COUNTS, LEAST_ROWS, AdditiveModel, weights_of
+from ._base import COUNTS, LEAST_ROWS, AdditiveModel
 from ._losses import Logistic, Softmax
 
 
@@ -176,7 +176,7 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
     ) -> None:
         classes = self._public_classes(y)
         codes = np.searchsorted(classes, np.asarray(y))
-        weights = weights_of(sample_weight, self.max_weight)
+        weights = self._unit_weights(sample_weight)
         bounds = self._ranges(X, release)
         counts = release.sum(COUNTS, codes[:, np.newaxis], n_cells=classes.size, weights=weights)[0]
         counts = np.maximum(counts, 1.0)

@@ -8,7 +8,7 @@ from sklearn.base import RegressorMixin
 from ..base import Release
 from ..ledger import PrivacyAccountant
 from ..plan import Facts
-from ._base import COUNTS, LEAST_ROWS, AdditiveModel, weights_of
+from ._base import COUNTS, LEAST_ROWS, AdditiveModel
 from ._losses import Squared
 
 
@@ -191,7 +191,7 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
         release: Release,
     ) -> None:
         target = np.asarray(y, dtype=np.float64)
-        weights = weights_of(sample_weight, self.max_weight)
+        weights = self._unit_weights(sample_weight)
         declared = self._declared_y_bounds()
         lows, highs = self._ranges(X, release, *([target] if declared is None else []))
         low, high = (float(lows[-1]), float(highs[-1])) if declared is None else declared

@@ -180,9 +180,7 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
         sample_weight: np.ndarray | None,
         release: Release,
     ) -> None:
-        weights = (
-            None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
-        )
+        weights = self._unit_weights(sample_weight)
         low, high = find_box(X, self.bounds, release, type(self).__name__)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
         half = np.where(half > 0, half, 1.0)

@@ -122,9 +122,6 @@ class PrivateForest(DPEstimator):
         mask[declared] = True
         return mask
 
-    def _unit_weights(self, sample_weight: np.ndarray | None) -> np.ndarray | None:
-        return None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
-
     def _find_bounds(
         self, X: np.ndarray, y: np.ndarray, categorical: np.ndarray, release: Release
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,6 @@ from ._problem import (
     moment_mechanism,
     number_of_rows,
     row_scaling,
-    unit_weights,
 )
 
 COUNTS = "class counts"
@@ -139,7 +138,7 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
     ) -> None:
         classes = self._public_classes(y)
         codes = np.searchsorted(classes, np.asarray(y))
-        weights = unit_weights(sample_weight, self.max_weight)
+        weights = self._unit_weights(sample_weight)
         scaling = row_scaling(
             X, self.bounds, self.clipping_norm, release, centre=self.fit_intercept
         )

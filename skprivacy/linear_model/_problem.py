@@ -76,11 +76,6 @@ def moment_mechanism(share: float, facts: Facts, *, pure: bool) -> Mechanism:
     return GaussianSecondMoment(name=MOMENT, share=share)
 
 
-def unit_weights(sample_weight: np.ndarray | None, max_weight: float) -> np.ndarray | None:
-    """Return weights in [0, 1], in units of the largest that is allowed."""
-    return None if sample_weight is None else np.minimum(sample_weight / max_weight, 1.0)
-
-
 def number_of_rows(
     total: float,
     noise: float,

@@ -36,7 +36,6 @@ from ._problem import (
     moment_mechanism,
     number_of_rows,
     row_scaling,
-    unit_weights,
 )
 
 TARGET = "number of rows and sum of the target"
@@ -139,7 +138,7 @@ class LinearRegressor(RegressorMixin, DPEstimator):
         release: Release,
     ) -> None:
         target = np.asarray(y, dtype=np.float64)
-        weights = unit_weights(sample_weight, self.max_weight)
+        weights = self._unit_weights(sample_weight)
         scaling = row_scaling(
             X, self.bounds, self.clipping_norm, release, centre=self.fit_intercept
         )

@@ -41,10 +41,6 @@ class PrivateNB(ClassifierMixin, DPEstimator):
         tags.classifier_tags.poor_score = True
         return tags
 
-    def _unit_weights(self, sample_weight: np.ndarray | None) -> np.ndarray | None:
-        """Return weights as parts of the largest one."""
-        return None if sample_weight is None else np.minimum(sample_weight / self.max_weight, 1.0)
-
     @abstractmethod
     def _joint_log_likelihood(self, X: Any) -> np.ndarray:
         """Return log P(class) + log P(row | class), of shape (n_samples, n_classes)."""
