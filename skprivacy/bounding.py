@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
-from .plan import Facts
+from .plan import Facts, column_bounds
 
 if TYPE_CHECKING:
     from .base import Release
@@ -44,8 +44,6 @@ NORM_CELLS, NORM_OCTAVES = 32, 8
 """Few cells, since the noise of their sums counts more than a norm a little too large."""
 
 NORM_QUANTILE = 0.99
-
-LARGEST_BOUND = 1e300
 
 RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
@@ -193,33 +191,6 @@ def find_norm(
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
     return float(edges[reached])
-
-
-def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return a `bounds` parameter as two arrays of shape (n_features,), validated.
-
-    Raises
-    ------
-    ValueError
-        If the parameter is not a pair (low, high) of numbers or of one number a
-        column, finite and low < high.
-    """
-    if bounds is None:
-        return None
-    problem = f"The 'bounds' parameter of {name} must be a pair (low, high) of finite numbers"
-    try:
-        low, high = (np.asarray(bound, dtype=np.float64) for bound in bounds)
-        low, high = (np.broadcast_to(bound, (n_features,)).copy() for bound in (low, high))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{problem}, or of one number for each of the {n_features} columns. "
-            f"Got {bounds!r} instead."
-        ) from None
-    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
-        raise ValueError(f"{problem} with low < high. Got {bounds!r} instead.")
-    if np.max(np.abs([low, high]), initial=0.0) > LARGEST_BOUND:
-        raise ValueError(f"{problem} below 1e300 in size. Got {bounds!r} instead.")
-    return low, high
 
 
 def largest_norm(low: np.ndarray, high: np.ndarray) -> float:

@@ -22,6 +22,8 @@ from .mechanisms import Mechanism
 ROW_CAP = 2**31
 """Public bound on the number of rows where the true number is private."""
 
+LARGEST_BOUND = 1e300
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -102,6 +104,33 @@ class Plan:
             "assumptions": list(self.assumptions),
             "reproducible": self.reproducible,
         }
+
+
+def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a `bounds` parameter as two arrays of shape (n_features,), validated.
+
+    Raises
+    ------
+    ValueError
+        If the parameter is not a pair (low, high) of numbers or of one number a
+        column, finite and low < high.
+    """
+    if bounds is None:
+        return None
+    problem = f"The 'bounds' parameter of {name} must be a pair (low, high) of finite numbers"
+    try:
+        low, high = (np.asarray(bound, dtype=np.float64) for bound in bounds)
+        low, high = (np.broadcast_to(bound, (n_features,)).copy() for bound in (low, high))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{problem}, or of one number for each of the {n_features} columns. "
+            f"Got {bounds!r} instead."
+        ) from None
+    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
+        raise ValueError(f"{problem} with low < high. Got {bounds!r} instead.")
+    if np.max(np.abs([low, high]), initial=0.0) > LARGEST_BOUND:
+        raise ValueError(f"{problem} below 1e300 in size. Got {bounds!r} instead.")
+    return low, high
 
 
 _declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}

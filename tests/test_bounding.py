@@ -17,7 +17,6 @@ from skprivacy.bounding import (
     RowScaling,
     bounding_assumptions,
     bounding_mechanisms,
-    column_bounds,
     find_norm,
     find_range,
     largest_norm,
@@ -301,49 +300,6 @@ def test_norms_at_the_ends():
 
 
 # Parameters
-
-
-@pytest.mark.parametrize(
-    ("bounds", "low", "high"),
-    [
-        ((0, 1), [0, 0, 0], [1, 1, 1]),
-        ([-1, 2.5], [-1, -1, -1], [2.5, 2.5, 2.5]),
-        ((0, [1, 2, 3]), [0, 0, 0], [1, 2, 3]),
-        (np.array([[0, 1, 2], [3, 4, 5]]), [0, 1, 2], [3, 4, 5]),
-        (([[0]], [[1]])[0] + [1], [0, 0, 0], [1, 1, 1]),
-        ((np.float32(0), np.int8(1)), [0, 0, 0], [1, 1, 1]),
-    ],
-)
-def test_forms_of_bounds(bounds, low, high):
-    result = column_bounds(bounds, 3, "Scaler")
-    assert np.array_equal(result, (low, high))
-    result[0][0] = 99  # the parameter is not written to
-    assert np.array_equal(column_bounds(bounds, 3, "Scaler"), (low, high))
-    assert column_bounds(None, 3, "Scaler") is None
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        (1, 0),
-        (1, 1),
-        (0, math.nan),
-        (-math.inf, 0),
-        (0, 1e301),
-        (0,),
-        (0, 1, 2),
-        ([0, 0], [1, 1]),
-        ([0, 0, 0], [1, 1, 0]),
-        (np.zeros((3, 3)), 1),
-        ("low", "high"),
-        (None, 1),
-        "ab",
-        5,
-    ],
-)
-def test_wrong_forms_of_bounds(bounds):
-    with pytest.raises(ValueError, match="'bounds' parameter of Scaler must be a pair"):
-        column_bounds(bounds, 3, "Scaler")
 
 
 def test_largest_norm():

@@ -15,7 +15,7 @@ from skprivacy import PrivacyAccountant, plan
 from skprivacy.accounting import PrivacyLoss
 from skprivacy.ledger import Receipt
 from skprivacy.mechanisms import GaussianSum, LaplaceSum
-from skprivacy.plan import Facts, Plan, declare_bounds, declared_bounds
+from skprivacy.plan import Facts, Plan, column_bounds, declare_bounds, declared_bounds
 
 
 def test_the_number_of_rows_is_no_fact_under_add_remove():
@@ -137,3 +137,46 @@ def test_a_plan_as_data_is_what_the_ledger_and_the_receipt_write():
             assert getattr(written, name) == data[name]
     assert data["delta"] == 0
     assert data["epsilon"] == math.inf
+
+
+@pytest.mark.parametrize(
+    ("bounds", "low", "high"),
+    [
+        ((0, 1), [0, 0, 0], [1, 1, 1]),
+        ([-1, 2.5], [-1, -1, -1], [2.5, 2.5, 2.5]),
+        ((0, [1, 2, 3]), [0, 0, 0], [1, 2, 3]),
+        (np.array([[0, 1, 2], [3, 4, 5]]), [0, 1, 2], [3, 4, 5]),
+        (([[0]], [[1]])[0] + [1], [0, 0, 0], [1, 1, 1]),
+        ((np.float32(0), np.int8(1)), [0, 0, 0], [1, 1, 1]),
+    ],
+)
+def test_forms_of_bounds(bounds, low, high):
+    result = column_bounds(bounds, 3, "Scaler")
+    assert np.array_equal(result, (low, high))
+    result[0][0] = 99  # the parameter is not written to
+    assert np.array_equal(column_bounds(bounds, 3, "Scaler"), (low, high))
+    assert column_bounds(None, 3, "Scaler") is None
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        (1, 0),
+        (1, 1),
+        (0, math.nan),
+        (-math.inf, 0),
+        (0, 1e301),
+        (0,),
+        (0, 1, 2),
+        ([0, 0], [1, 1]),
+        ([0, 0, 0], [1, 1, 0]),
+        (np.zeros((3, 3)), 1),
+        ("low", "high"),
+        (None, 1),
+        "ab",
+        5,
+    ],
+)
+def test_wrong_forms_of_bounds(bounds):
+    with pytest.raises(ValueError, match="'bounds' parameter of Scaler must be a pair"):
+        column_bounds(bounds, 3, "Scaler")

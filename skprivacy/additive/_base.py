@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._sklearn import Interval, StrOptions
 from ..base import DPEstimator, Release
-from ..bounding import RANGE_SHARE, column_bounds, find_range, range_mechanisms
+from ..bounding import RANGE_SHARE, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import (
     CellRows,
@@ -20,7 +20,7 @@ from ..mechanisms import (
     Mechanism,
     row_blocks,
 )
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._bins import Bins, category_bins, cell_codes, fine_edges, merge_cells, pack_columns
 from ._explain import ShapeFunction, importances, shape_functions
 from ._losses import Loss
@@ -159,6 +159,9 @@ class AdditiveModel(DPEstimator):
         if self.bounds is not None:
             self._declared_bounds(schema)
         return encoded_by(X, schema), y, sample_weight
+
+    def _check_bounds(self, n_features: int) -> None:
+        """Do nothing: bounds may be a dict, and `_check_data` knows which columns have any."""
 
     def _declared_bounds(self, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
         """Return `bounds` as two arrays; [0, 1] for categorical columns."""

@@ -3,16 +3,14 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import log_expit
-from sklearn.base import ClassifierMixin
 
-from ..base import Release
+from ..base import ProbabilityMixin, Release
 from ..ledger import PrivacyAccountant
 from ._base import COUNTS, LEAST_ROWS, AdditiveModel
 from ._losses import Logistic, Softmax
 
 
-class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
+class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
     """Classification by a sum of functions of single columns, with differential privacy.
 
     An explainable boosting machine's form (a step function of every column, and of some
@@ -136,11 +134,6 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
         )
         self.classes = classes
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        return tags
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model and charge the accountant.
 
@@ -203,46 +196,5 @@ class DPAdditiveClassifier(ClassifierMixin, AdditiveModel):
         scores = self._scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        return np.asarray(np.exp(self.predict_log_proba(X)))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`, without underflow.
-
-        Parameters
-        ----------
-        X : array or data frame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.asarray(log_expit(np.stack([-scores, scores], axis=1)))
-        return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
+    def _class_scores(self, X: Any) -> np.ndarray:
+        return self.decision_function(X)

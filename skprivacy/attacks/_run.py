@@ -119,6 +119,45 @@ def run_attacks(
     >>> results["lira"].roc_auc > results["gap"].roc_auc
     True
     """
+    results, notes, _ = attacked(
+        model,
+        X_member,
+        y_member,
+        X_nonmember,
+        y_nonmember,
+        attacks=attacks,
+        n_shadow=n_shadow,
+        shadow_models=shadow_models,
+        X_population=X_population,
+        y_population=y_population,
+        fpr=fpr,
+        clip=clip,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    return results, notes
+
+
+def attacked(
+    model: Any,
+    X_member: Any,
+    y_member: Any,
+    X_nonmember: Any,
+    y_nonmember: Any,
+    *,
+    attacks: Iterable[str | MembershipAttack],
+    n_shadow: int,
+    shadow_models: ShadowModels | None,
+    fpr: Sequence[float],
+    clip: float,
+    n_jobs: int | None,
+    random_state: Any,
+    verbose: bool,
+    X_population: Any = None,
+    y_population: Any = None,
+) -> tuple[dict[str, AttackResult], list[str], Signals]:
+    """Return what `run_attacks` does, and the target's signals, members' first."""
     check_clip(clip)
     check_number("n_shadow", n_shadow, 0)
     if n_shadow == 1:
@@ -165,7 +204,7 @@ def run_attacks(
             attack.name, scores[members], scores[~members], fpr=fpr
         )
     notes += _result_notes(pool, view.signals, shadow_models, fpr, clip)
-    return results, notes
+    return results, notes, view.signals
 
 
 def resolve_attacks(

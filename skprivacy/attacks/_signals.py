@@ -46,6 +46,16 @@ class Signals:
     correct: NDArray[np.bool_] | None
     n_saturated: int = 0
 
+    def split(self, n_rows: int) -> tuple["Signals", "Signals"]:
+        """Return the signals of the first rows and of the rest, without the count."""
+
+        def part(rows: slice) -> Signals:
+            confidence = None if self.confidence is None else self.confidence[rows]
+            correct = None if self.correct is None else self.correct[rows]
+            return Signals(self.statistic[rows], confidence, correct)
+
+        return part(slice(n_rows)), part(slice(n_rows, None))
+
 
 def is_regression(model: Any, y: NDArray[Any]) -> bool:
     """Whether a model is a regressor; for one that does not say, whether its target is."""

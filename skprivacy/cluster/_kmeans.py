@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval, check_sample_weight
 from ..base import DPEstimator, Release
-from ..bounding import box_assumptions, box_mechanisms, column_bounds, find_box
+from ..bounding import box_assumptions, box_mechanisms, find_box
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianGroupMoments, Mechanism
 from ..plan import Facts
@@ -165,13 +165,6 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
 
     def _assumptions(self, facts: Facts) -> list[str]:
         return [*super()._assumptions(facts), *box_assumptions(self.bounds, facts)]
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        return X, y, sample_weight
 
     def _fit(
         self,

@@ -12,7 +12,7 @@ from scipy.linalg import pinvh
 from sklearn.covariance import EmpiricalCovariance
 
 from ..base import DPEstimator, Release
-from ..bounding import box_assumptions, column_bounds
+from ..bounding import box_assumptions
 from ..ledger import PrivacyAccountant
 from ..mechanisms import Mechanism
 from ..moments import eigenvalues, find_moments, moment_mechanisms
@@ -143,13 +143,6 @@ class DPEmpiricalCovariance(DPEstimator, EmpiricalCovariance):
         if self.assume_centered:
             assumptions.append("That the mean is 0 was declared by the user.")
         return assumptions
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        return X, y, sample_weight
 
     def _fit(
         self,

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._sklearn import Interval
 from ..base import DPEstimator, Release
-from ..bounding import box_assumptions, column_bounds
+from ..bounding import box_assumptions
 from ..ledger import PrivacyAccountant
 from ..mechanisms import Mechanism
 from ..moments import eigenvalues, find_moments, moment_mechanisms
@@ -164,7 +164,6 @@ class DPPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
     ) -> tuple[Any, Any, Any]:
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(
                 f"The 'n_components' parameter of {type(self).__name__} must be at most the "

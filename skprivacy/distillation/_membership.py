@@ -19,21 +19,20 @@ from .._sklearn import HasMethods, Interval
 from ..base import UNPROTECTED, DPEstimator, Release
 from ..ledger import PrivacyAccountant
 from ..mechanisms import Mechanism
-from ..plan import Facts, declared_bounds
-from ._public import N_SYNTHETIC, Task, checked_labels, checked_task
+from ..plan import Facts
+from ._public import N_SYNTHETIC, Task
 from ._soft import fit_soft_student, soften
 from ._students import (
-    StudentClassifier,
+    TaughtClassifier,
     aligned,
     check_inner,
-    missing_is_allowed,
     public_seeds,
     rehearse,
     seeded,
 )
 
 
-class MembershipDistiller(StudentClassifier, DPEstimator):
+class MembershipDistiller(TaughtClassifier):
     """A student of soft labels on public rows: lowers leakage, guarantees nothing.
 
     Parameters
@@ -159,15 +158,12 @@ default=None
         BudgetExceededError
             If the accountant has a finite ceiling.
         """
-        return self._private_fit(Task(X, X_public, declared_bounds(X)), y)
+        return self._taught_fit(X, y, X_public)
 
     def _teacher(self) -> Any:
         if self.teacher is not None:
             return self.teacher
         return make_pipeline(StandardScaler(), MLPClassifier(early_stopping=True))
-
-    def _missing_is_allowed(self) -> bool:
-        return missing_is_allowed(self._teacher(), self._student())
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         # Asked for a finite epsilon only, which there is none of: see plan.
@@ -178,9 +174,7 @@ default=None
     ) -> tuple[Any, Any, Any]:
         check_inner(self, "teacher", self._teacher())
         check_inner(self, "student", self._student())
-        bounds = X.bounds if self.bounds is None else self.bounds
-        task = checked_task(self, X, bounds, allow_nan=self._missing_is_allowed(), reset=reset)
-        y = checked_labels(self, task.rows, y)
+        task, y = self._checked_task(X, y, reset=reset)
         rehearse("student", self._student(), task, self._public_classes(y))
         return task, y, sample_weight
 

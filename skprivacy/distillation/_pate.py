@@ -22,15 +22,14 @@ from ..base import DPEstimator, Release
 from ..exceptions import PrivacyWarning
 from ..ledger import PrivacyAccountant
 from ..mechanisms import ConfidentVotes, GaussianVotes, Mechanism
-from ..plan import Facts, declared_bounds
-from ._public import Task, checked_labels, checked_task, take
+from ..plan import Facts
+from ._public import Task, take
 from ._soft import fit_soft_student
 from ._students import (
-    StudentClassifier,
+    TaughtClassifier,
     check_inner,
     check_soft,
     fit_student,
-    missing_is_allowed,
     public_seeds,
     rehearse,
 )
@@ -54,7 +53,7 @@ TEACHERS_ARE_PRIVATE = (
 )
 
 
-class PATEClassifier(StudentClassifier, DPEstimator):
+class PATEClassifier(TaughtClassifier):
     """Any classifier, made private by teachers that vote and a student that learns from it.
 
     Parameters
@@ -269,13 +268,10 @@ default=None
         BudgetExceededError
             If the accountant's ceiling does not admit the price; nothing is charged.
         """
-        return self._private_fit(Task(X, X_public, declared_bounds(X)), y)
+        return self._taught_fit(X, y, X_public)
 
     def _teacher(self) -> Any:
         return DecisionTreeClassifier(max_depth=6) if self.estimator is None else self.estimator
-
-    def _missing_is_allowed(self) -> bool:
-        return missing_is_allowed(self._teacher(), self._student())
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         if not self.confident:
@@ -306,10 +302,7 @@ default=None
             )
         check_inner(self, "student", student)
         check_soft(self, student, soft_labels=self.soft_labels)
-        bounds = X.bounds if self.bounds is None else self.bounds
-        allow_nan = self._missing_is_allowed()
-        task = checked_task(self, X, bounds, allow_nan=allow_nan, reset=reset)
-        y = checked_labels(self, task.rows, y)
+        task, y = self._checked_task(X, y, reset=reset)
         classes = self._public_classes(y)
         n_queries = None if isinstance(self.n_queries, str) else self.n_queries
         if n_queries is not None and n_queries > task.pool_size(n_queries):

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..bounding import column_bounds
+from ..plan import column_bounds
 
 N_SYNTHETIC = 1000
 """Most synthetic rows that are drawn unless a number is asked for."""

@@ -1,9 +1,10 @@
 """What the estimators of this package share: inner estimators, and predictions by a student."""
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone, is_regressor
@@ -15,9 +16,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..base import DPEstimator
 from ..ledger import PrivacyAccountant
 from ..mechanisms import random_source
-from ._public import Task, checked_rows, is_frame
+from ..plan import declared_bounds
+from ._public import Task, checked_labels, checked_rows, checked_task, is_frame
 
 MAX_SEED = 2**31 - 1
 
@@ -241,6 +244,30 @@ class StudentClassifier(ClassifierMixin):
         """
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
+
+
+class TaughtClassifier(StudentClassifier, DPEstimator):
+    """A student of teachers that are fitted on private rows, inside a fit of its own."""
+
+    bounds: Any
+
+    @abstractmethod
+    def _teacher(self) -> Any:
+        """Return the estimator that is fitted on private rows."""
+
+    def _missing_is_allowed(self) -> bool:
+        return missing_is_allowed(self._teacher(), self._student())
+
+    def _taught_fit(self, X: Any, y: Any, X_public: Any) -> Self:
+        """Run the private fit on rows, public ones, and the bounds that a scaler declared."""
+        return self._private_fit(Task(X, X_public, declared_bounds(X)), y)
+
+    def _checked_task(self, task: Task, y: Any, *, reset: bool) -> tuple[Task, np.ndarray]:
+        """Validate rows, public rows and labels."""
+        bounds = task.bounds if self.bounds is None else self.bounds
+        allow_nan = self._missing_is_allowed()
+        task = checked_task(self, task, bounds, allow_nan=allow_nan, reset=reset)
+        return task, checked_labels(self, task.rows, y)
 
 
 def _as_probabilities(regressor: Any, rows: Any) -> np.ndarray:

@@ -7,10 +7,8 @@ trees, where every leaf is drawn towards 0 by as many rows as its noise is large
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.base import ClassifierMixin
 
-from ..base import Release
+from ..base import ProbabilityMixin, Release
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianHistogram, Mechanism, row_blocks
 from ._forest import FACTORS, LEAVES, PrivateForest
@@ -18,7 +16,7 @@ from ._forest import FACTORS, LEAVES, PrivateForest
 LEAST_PROBABILITY = 1e-3
 
 
-class DPExtraTreesClassifier(ClassifierMixin, PrivateForest):
+class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
     """Extremely randomised trees with differential privacy, for classes.
 
     Parameters
@@ -132,11 +130,6 @@ class DPExtraTreesClassifier(ClassifierMixin, PrivateForest):
         )
         self.classes = classes
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        return tags
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Release the leaves and charge the accountant.
 
@@ -202,47 +195,8 @@ class DPExtraTreesClassifier(ClassifierMixin, PrivateForest):
         self.bounds_ = low, high
         self.factor_ = self._choose_factor(X, weights, release, FACTORS, row_scores)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        means = self._all_means(X)
-        logits = self._log_prior + self.factor_ * means
-        return np.asarray(logits - logsumexp(logits, axis=1, keepdims=True))
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        return np.asarray(np.exp(self.predict_log_proba(X)))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        best = self.predict_log_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
+    def _class_scores(self, X: Any) -> np.ndarray:
+        return np.asarray(self._log_prior + self.factor_ * self._all_means(X))
 
 
 def leaf_log_odds(counts: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:

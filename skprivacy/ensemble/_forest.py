@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval
 from ..base import DPEstimator, Release
-from ..bounding import RANGE_SHARE, box_assumptions, column_bounds, find_range, range_mechanisms
+from ..bounding import RANGE_SHARE, box_assumptions, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianHistogram, Mechanism, PermuteAndFlip, row_blocks
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._trees import N_CUTS, Trees, cut_cells, noisy_quantiles
 
 CUTS = "where the numbers are"
@@ -96,7 +96,6 @@ class PrivateForest(DPEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
     ) -> tuple[Any, Any, Any]:
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
         self._categorical(X.shape[1])
         return X, y, sample_weight
 

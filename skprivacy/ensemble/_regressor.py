@@ -12,10 +12,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from ..base import Release
-from ..bounding import column_bounds, find_range
+from ..bounding import find_range
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianSplitHistogram, Mechanism, row_blocks
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._forest import FACTORS, LEAVES, PrivateForest
 
 

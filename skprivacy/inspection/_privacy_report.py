@@ -18,9 +18,8 @@ from ..attacks import (
     ShadowModels,
     Signals,
     clopper_pearson,
-    model_signals,
-    run_attacks,
 )
+from ..attacks._run import attacked
 from ..exceptions import PrivacyWarning
 from ._claims import Claim, claim_of
 from ._report import PrivacyReport
@@ -136,7 +135,7 @@ def privacy_report(
         raise ValueError(f"epsilon must be a float in the range [0, inf]. Got {epsilon!r} instead.")
     if delta is not None and not 0 <= delta < 1:
         raise ValueError(f"delta must be a float in the range [0, 1). Got {delta!r} instead.")
-    found, notes = run_attacks(
+    found, notes, signals = attacked(
         estimator,
         X_member,
         y_member,
@@ -152,8 +151,7 @@ def privacy_report(
         verbose=verbose,
     )
     y_member, y_nonmember = np.ravel(y_member), np.ravel(y_nonmember)
-    members = model_signals(estimator, X_member, y_member, clip=clip)
-    nonmembers = model_signals(estimator, X_nonmember, y_nonmember, clip=clip)
+    members, nonmembers = signals.split(y_member.size)
     claim: Claim | None
     if epsilon is not None:
         claim = Claim(float(epsilon), float(delta or 0.0))

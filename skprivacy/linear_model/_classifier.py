@@ -12,11 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logit
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..base import DPEstimator, Release
-from ..bounding import bounding_assumptions, column_bounds
+from ..base import DPEstimator, Release, ScoreMixin
+from ..bounding import bounding_assumptions
 from ..mechanisms import Mechanism
 from ..optimize import (
     JointPerturbation,
@@ -47,7 +46,7 @@ JOINT_RHO = 6.0
 LARGEST_OFFSET = 3.0
 
 
-class LinearClassifier(ClassifierMixin, DPEstimator):
+class LinearClassifier(ScoreMixin, DPEstimator):
     """Base class: a subclass says which loss, and how its scores relate to class shares."""
 
     bounds: Any
@@ -93,7 +92,6 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
         tags.input_tags.sparse = True
         return tags
 
@@ -121,13 +119,6 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
             *super()._assumptions(facts),
             *bounding_assumptions(self.bounds, self.clipping_norm, facts),
         ]
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        return X, y, sample_weight
 
     def _fit(
         self,
@@ -218,20 +209,8 @@ class LinearClassifier(ClassifierMixin, DPEstimator):
         scores = np.asarray(clip_rows(X, self.bounds_) @ self.coef_.T + self.intercept_)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the class with the highest score for each row.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        return np.asarray(self.classes_[best])
+    def _class_scores(self, X: Any) -> np.ndarray:
+        return self.decision_function(X)
 
 
 def problem_names(n_classes: int) -> list[str]:

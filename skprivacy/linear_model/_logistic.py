@@ -12,16 +12,15 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
 
 from .._sklearn import Interval
-from ..base import DPEstimator
+from ..base import DPEstimator, ProbabilityMixin
 from ..ledger import PrivacyAccountant
 from ..optimize import Logistic, Loss, Softmax
 from ._classifier import LinearClassifier, log_odds
 
 
-class DPLogisticRegression(LinearClassifier):
+class DPLogisticRegression(ProbabilityMixin, LinearClassifier):
     """Logistic regression with differential privacy.
 
     Parameters
@@ -187,32 +186,3 @@ class DPLogisticRegression(LinearClassifier):
             If the accountant's ceiling does not admit the price; nothing is charged.
         """
         return self._private_fit(X, y, sample_weight)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        return np.asarray(np.exp(self.predict_log_proba(X)))
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`, without underflow.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.asarray(log_expit(np.stack([-scores, scores], axis=1)))
-        return np.asarray(log_softmax(scores, axis=1))

@@ -18,16 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval
 from ..base import DPEstimator, Release
-from ..bounding import (
-    RANGE_SHARE,
-    bounding_assumptions,
-    column_bounds,
-    find_range,
-    range_mechanisms,
-)
+from ..bounding import RANGE_SHARE, bounding_assumptions, find_range, range_mechanisms
 from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
 from ..optimize import Huber, JointPerturbation, PurePerturbation
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._problem import (
     COEFFICIENTS,
     LinearProblem,
@@ -116,7 +110,6 @@ class LinearRegressor(RegressorMixin, DPEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
     ) -> tuple[Any, Any, Any]:
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
         self._declared_target()
         return X, y, sample_weight
 

@@ -5,15 +5,14 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import Interval
-from ..base import DPEstimator
+from ..base import DPEstimator, ProbabilityMixin
 from ..ledger import PrivacyAccountant
 
 
-class PrivateNB(ClassifierMixin, DPEstimator):
+class PrivateNB(ProbabilityMixin, DPEstimator):
     """A classifier that adds up log likelihoods of single columns."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -36,11 +35,6 @@ class PrivateNB(ClassifierMixin, DPEstimator):
         self.classes = classes
         self.max_weight = max_weight
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        return tags
-
     @abstractmethod
     def _joint_log_likelihood(self, X: Any) -> np.ndarray:
         """Return log P(class) + log P(row | class), of shape (n_samples, n_classes)."""
@@ -60,46 +54,8 @@ class PrivateNB(ClassifierMixin, DPEstimator):
         check_is_fitted(self)
         return self._joint_log_likelihood(X)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        best = self.predict_joint_log_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`, without underflow.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        joint = self.predict_joint_log_proba(X)
-        return np.asarray(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_classes)
-        """
-        return np.asarray(np.exp(self.predict_log_proba(X)))
+    def _class_scores(self, X: Any) -> np.ndarray:
+        return self.predict_joint_log_proba(X)
 
 
 def check_priors(priors: Any, n_classes: int) -> None:

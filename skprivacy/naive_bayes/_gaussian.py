@@ -14,10 +14,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from ..base import Release
-from ..bounding import box_assumptions, box_mechanisms, column_bounds, find_box
+from ..bounding import box_assumptions, box_mechanisms, find_box
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianGroupMoments, Mechanism
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._base import PrivateNB, check_priors
 
 MOMENTS = "moments of the classes"

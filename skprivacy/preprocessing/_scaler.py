@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import StrOptions
 from ..base import DPEstimator, Release
-from ..bounding import column_bounds, find_range, range_mechanisms
+from ..bounding import find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import Mechanism
-from ..plan import Facts, declare_bounds
+from ..plan import Facts, column_bounds, declare_bounds
 
 
 class PrivateScaler(OneToOneFeatureMixin, TransformerMixin, DPEstimator):
@@ -67,13 +67,6 @@ class PrivateScaler(OneToOneFeatureMixin, TransformerMixin, DPEstimator):
         elif facts.bounds is not None:
             assumptions.append("The bounds of the columns were released by the previous step.")
         return assumptions
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        column_bounds(self.bounds, X.shape[1], type(self).__name__)
-        return X, y, sample_weight
 
     def _bound(self, X: np.ndarray, release: Release) -> None:
         """Set `bounds_` and `found_` from declared, inherited or released bounds."""

@@ -7,10 +7,9 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from ..base import Release
-from ..bounding import column_bounds
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianMoments, Mechanism
-from ..plan import Facts
+from ..plan import Facts, column_bounds
 from ._scaler import PrivateScaler
 
 MOMENTS = "moments of the columns"

@@ -190,6 +190,25 @@ def test_what_limits_the_report_is_warned_of_and_kept(forest, rows, change, matc
     assert all(warning.filename == __file__ for warning in caught)
 
 
+class Counted(GaussianNB):
+    """Counts the rows that it is asked about."""
+
+    def fit(self, X, y):
+        self.n_asked_ = 0
+        return super().fit(X, y)
+
+    def predict_proba(self, X):
+        self.n_asked_ += len(X)
+        return super().predict_proba(X)
+
+
+def test_the_target_is_asked_about_each_row_once(rows):
+    model = Counted().fit(*rows[:2])
+    report = quiet_report(model, rows, n_shadow=4)
+    assert model.n_asked_ == 300
+    assert report.test_score == accuracy_score(rows[3], model.predict(rows[2]))
+
+
 class Softened(ClassifierMixin, BaseEstimator):
     """Right about everything it saw, and hardly sure of it."""
 

@@ -1,37 +1,8 @@
-"""The contract of every private estimator.
+"""The template of a private fit: validate, price, charge, run."""
 
-`DPEstimator` owns the order of events in a fit: validate parameters and the data's
-form, price the plan from public facts, charge the ledger in one transaction, and
-only then let the subclass touch values. A subclass writes two methods: `_mechanisms`
-says what will be released and with which shares of the budget, `_fit` computes on
-the rows and gets results out through a `Release` alone.
-
->>> import numpy as np
->>> from skprivacy.base import DPEstimator
->>> from skprivacy.mechanisms import GaussianSum
->>> class DPMeanVector(DPEstimator):
-...     def fit(self, X, y=None):
-...         return self._private_fit(X, y)
-...
-...     def _mechanisms(self, facts):
-...         return [GaussianSum(name="sum", share=0.9), GaussianSum(name="count", share=0.1)]
-...
-...     def _fit(self, X, y, sample_weight, release):
-...         total = release.sum("sum", X)  # each row is clipped to norm 1
-...         count = release.sum("count", np.ones((X.shape[0], 1)))
-...         self.mean_ = total / max(float(count[0]), 1.0)
->>> model = DPMeanVector(epsilon=1.0, delta=1e-6, random_state=0).fit(np.full((500, 2), 0.5))
->>> model.mean_.round(1)
-array([0.5, 0.5])
->>> round(model.privacy_.epsilon, 6)
-1.0
-"""
-
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -40,27 +11,13 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from ._sklearn import Interval, check_sample_weight
-from .accounting import Adjacency, gdp_mu
-from .exceptions import ReleaseError
-from .ledger import PrivacyAccountant, Receipt
-from .mechanisms import (
-    Mechanism,
-    RandomSource,
-    Rows,
-    Unprotected,
-    is_sparse,
-    one_entry_a_place,
-    random_source,
-)
-from .plan import Facts, Plan, declared_bounds
-
-SAFETY = 1e-9
-"""Part of mu squared that calibration leaves unused, so that exact splits never trip."""
-
-
-DELTA0_PART = 0.01
-"""Part of its delta that a budget sets aside for releases with a delta of their own."""
+from .._sklearn import Interval, check_sample_weight
+from ..accounting import Adjacency
+from ..ledger import PrivacyAccountant, Receipt
+from ..mechanisms import Mechanism, Unprotected, is_sparse, one_entry_a_place, random_source
+from ..plan import Facts, Plan, column_bounds, declared_bounds
+from ._calibration import calibrate
+from ._release import Release
 
 UNPROTECTED = "fitted model"
 """Name of the one release of a fit without a guarantee."""
@@ -69,99 +26,6 @@ NO_GUARANTEE = (
     "Nothing is guaranteed: the fitted model may reveal its training rows. How much it does "
     "reveal can only be measured, for instance by skprivacy.attacks."
 )
-
-
-class Release:
-    """The only way out of the private rows during a fit.
-
-    Every release has to be declared in the plan and can be drawn once, or as often as its
-    mechanism was priced for.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan that was charged.
-    facts : Facts
-        The public facts it was made from.
-    source : RandomSource
-        Where the noise's random words come from.
-    extends : bool, default=False
-        Whether the fit adds rows to an earlier one (`partial_fit`).
-    """
-
-    def __init__(
-        self, plan: Plan, facts: Facts, source: RandomSource, *, extends: bool = False
-    ) -> None:
-        self._plan = plan
-        self.facts = facts
-        self.extends = extends
-        self._source = source
-        self._mechanisms = {mechanism.name: mechanism for mechanism in plan.mechanisms}
-        self._waiting = {mechanism.name: mechanism.n_draws for mechanism in plan.mechanisms}
-        self.noise_scales: dict[str, Any] = {}
-
-    @property
-    def adjacency(self) -> Adjacency:
-        """Adjacency under which the plan was priced."""
-        return self._plan.adjacency
-
-    def mechanism(self, name: str) -> Mechanism:
-        """Return the calibrated mechanism called `name`, drawn or not."""
-        if name not in self._mechanisms:
-            raise ReleaseError(f"Release {name!r} is not declared in the plan.")
-        return self._mechanisms[name]
-
-    def sum(self, name: str, rows: Rows, **options: Any) -> np.ndarray:
-        """Release a noisy sum over rows (an array, or a function that yields blocks)."""
-        return np.asarray(self._draw("sum", name, rows, **options))
-
-    def select(self, name: str, row_scores: Rows, **options: Any) -> int:
-        """Release the index of a candidate with a high total of `row_scores`."""
-        return int(self._draw("select", name, row_scores, **options))
-
-    def solve(self, name: str, *rows: Any, **options: Any) -> Any:
-        """Run a mechanism that owns its solver, such as objective perturbation."""
-        return self._draw("solve", name, *rows, **options)
-
-    def step(self, name: str, *rows: Any, **options: Any) -> Any:
-        """Draw once from a mechanism whose price covers a number of draws."""
-        return self._draw("step", name, *rows, **options)
-
-    def reveal(self, name: str, value: Any) -> Any:
-        """Release a value as it is, where the plan says that there is no guarantee."""
-        return self._draw("reveal", name, value)
-
-    def coins(self, n: int, probability: float) -> np.ndarray:
-        """Return independent secret coins, True with this probability, one for each row.
-
-        They are no release and cost nothing. A row's own coin may decide what the row is
-        used for: neighbours then agree on the coins of all rows they share.
-        """
-        words = self._source.words(n)
-        threshold = min(math.floor(Fraction(probability) * 2**64), 2**64 - 1)
-        return np.asarray(words < np.uint64(threshold))
-
-    def _draw(self, kind: str, name: str, *args: Any, **options: Any) -> Any:
-        mechanism = self.mechanism(name)
-        if self._waiting[name] == 0:
-            if mechanism.n_draws > 1:
-                raise ReleaseError(
-                    f"Release {name!r} was drawn {mechanism.n_draws} times, which is all that is "
-                    "paid for."
-                )
-            raise ReleaseError(
-                f"Release {name!r} was drawn already; a second draw is not paid for."
-            )
-        if mechanism.kind != kind:
-            raise ReleaseError(
-                f"Release {name!r} is declared as a {mechanism.kind!r}, not a {kind!r}."
-            )
-        # Spent even if drawing fails: a second attempt would be a second look.
-        self._waiting[name] -= 1
-        draw = mechanism.draw(*args, adjacency=self.adjacency, source=self._source, **options)
-        if draw.noise_scale is not None:
-            self.noise_scales[name] = draw.noise_scale
-        return draw.value
 
 
 class DPEstimator(BaseEstimator, ABC):
@@ -367,7 +231,12 @@ class DPEstimator(BaseEstimator, ABC):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+        self._check_bounds(X.shape[1])
         return X, y, sample_weight
+
+    def _check_bounds(self, n_features: int) -> None:
+        """Validate the parameter `bounds`, of estimators that have one."""
+        column_bounds(getattr(self, "bounds", None), n_features, type(self).__name__)
 
     def _check_more(self, X: Any, y: Any, **more: Any) -> dict[str, Any]:
         """Validate what else `fit` was given, before anything is priced."""
@@ -427,48 +296,3 @@ def _receipt(
             reproducible=any(batch.reproducible for batch, _ in history),
         )
     return Receipt.from_plan(plan, delta=delta, entry_uid=entry_uid, noise_scales=noise_scales)
-
-
-def calibrate(
-    mechanisms: Sequence[Mechanism], epsilon: float, delta: float, adjacency: Adjacency
-) -> tuple[Mechanism, ...]:
-    """Split a budget over mechanisms by their shares and solve each one's noise.
-
-    Parameters
-    ----------
-    mechanisms : sequence of Mechanism
-        Uncalibrated, with shares.
-    epsilon, delta : float
-        The budget. With ``delta=0`` epsilon is split; else mu squared of the budget is,
-        mu being the Gaussian differential privacy that (epsilon, delta) amounts to. Where
-        mechanisms need a delta of their own they share a hundredth of delta, and mu is
-        that of (epsilon, .99 delta).
-    adjacency : {"add-remove", "replace-one"}
-
-    Returns
-    -------
-    tuple of Mechanism
-        The calibrated mechanisms.
-    """
-    whole = math.fsum(mechanism.share for mechanism in mechanisms)
-    parts = [mechanism.share / whole * (1 - SAFETY) for mechanism in mechanisms]
-    if delta == 0:
-        return tuple(
-            mechanism.calibrate(adjacency, epsilon=epsilon * part)
-            for mechanism, part in zip(mechanisms, parts, strict=True)
-        )
-    n_needs = sum(mechanism.needs_delta0 for mechanism in mechanisms)
-    if n_needs == 0:
-        mu = gdp_mu(epsilon, delta)
-        return tuple(
-            mechanism.calibrate(adjacency, mu=mu * math.sqrt(part))
-            for mechanism, part in zip(mechanisms, parts, strict=True)
-        )
-    mu = gdp_mu(epsilon, (1 - DELTA0_PART) * delta)
-    delta0 = {"delta0": DELTA0_PART * delta / n_needs}
-    return tuple(
-        mechanism.calibrate(
-            adjacency, mu=mu * math.sqrt(part), **(delta0 if mechanism.needs_delta0 else {})
-        )
-        for mechanism, part in zip(mechanisms, parts, strict=True)
-    )
