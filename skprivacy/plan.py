@@ -133,6 +133,24 @@ def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, 
     return low, high
 
 
+def target_bounds(bounds: Any, name: str) -> tuple[float, float] | None:
+    """Return a `y_bounds` parameter as two numbers, validated.
+
+    Raises
+    ------
+    ValueError
+        If the parameter is not a pair (low, high) of finite numbers with low < high.
+    """
+    try:
+        pair = column_bounds(bounds, 1, name)
+    except ValueError:
+        raise ValueError(
+            f"The 'y_bounds' parameter of {name} must be a pair (low, high) of finite numbers "
+            f"with low < high. Got {bounds!r} instead."
+        ) from None
+    return None if pair is None else (float(pair[0][0]), float(pair[1][0]))
+
+
 _declared: dict[int, tuple[weakref.ref[Any], np.ndarray, np.ndarray]] = {}
 
 

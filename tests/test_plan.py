@@ -15,7 +15,14 @@ from skprivacy import PrivacyAccountant, plan
 from skprivacy.accounting import PrivacyLoss
 from skprivacy.ledger import Receipt
 from skprivacy.mechanisms import GaussianSum, LaplaceSum
-from skprivacy.plan import Facts, Plan, column_bounds, declare_bounds, declared_bounds
+from skprivacy.plan import (
+    Facts,
+    Plan,
+    column_bounds,
+    declare_bounds,
+    declared_bounds,
+    target_bounds,
+)
 
 
 def test_the_number_of_rows_is_no_fact_under_add_remove():
@@ -180,3 +187,11 @@ def test_forms_of_bounds(bounds, low, high):
 def test_wrong_forms_of_bounds(bounds):
     with pytest.raises(ValueError, match="'bounds' parameter of Scaler must be a pair"):
         column_bounds(bounds, 3, "Scaler")
+
+
+@pytest.mark.parametrize("bounds", [(1, 0), (0, math.inf), (0, 1, 2), "ab", 3, ([0, 1], [2, 3])])
+def test_wrong_forms_of_target_bounds(bounds):
+    with pytest.raises(ValueError, match="'y_bounds' parameter of Ridge must be a pair"):
+        target_bounds(bounds, "Ridge")
+    assert target_bounds((-1, 2.5), "Ridge") == (-1.0, 2.5)
+    assert target_bounds(None, "Ridge") is None

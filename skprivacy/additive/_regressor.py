@@ -160,29 +160,6 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
             assumptions.append("The bounds of the target were declared by the user.")
         return assumptions
 
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        self._declared_y_bounds()
-        return X, y, sample_weight
-
-    def _declared_y_bounds(self) -> tuple[float, float] | None:
-        """Return `y_bounds`, validated."""
-        if self.y_bounds is None:
-            return None
-        problem = (
-            f"The 'y_bounds' parameter of {type(self).__name__} must be a pair (low, high) of "
-            f"finite numbers with low < high. Got {self.y_bounds!r} instead."
-        )
-        try:
-            low, high = (float(bound) for bound in self.y_bounds)
-        except (TypeError, ValueError):
-            raise ValueError(problem) from None
-        if not -1e300 <= low < high <= 1e300:
-            raise ValueError(problem)
-        return low, high
-
     def _fit(
         self,
         X: np.ndarray,
@@ -192,7 +169,7 @@ class DPAdditiveRegressor(RegressorMixin, AdditiveModel):
     ) -> None:
         target = np.asarray(y, dtype=np.float64)
         weights = self._unit_weights(sample_weight)
-        declared = self._declared_y_bounds()
+        declared = self._declared_target()
         lows, highs = self._ranges(X, release, *([target] if declared is None else []))
         low, high = (float(lows[-1]), float(highs[-1])) if declared is None else declared
         one_cell = np.zeros((target.size, 1), dtype=np.int64)

@@ -15,7 +15,7 @@ from .._sklearn import Interval, check_sample_weight
 from ..accounting import Adjacency
 from ..ledger import PrivacyAccountant, Receipt
 from ..mechanisms import Mechanism, Unprotected, is_sparse, one_entry_a_place, random_source
-from ..plan import Facts, Plan, column_bounds, declared_bounds
+from ..plan import Facts, Plan, column_bounds, declared_bounds, target_bounds
 from ._calibration import calibrate
 from ._release import Release
 
@@ -232,11 +232,16 @@ class DPEstimator(BaseEstimator, ABC):
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
         self._check_bounds(X.shape[1])
+        self._declared_target()
         return X, y, sample_weight
 
     def _check_bounds(self, n_features: int) -> None:
         """Validate the parameter `bounds`, of estimators that have one."""
         column_bounds(getattr(self, "bounds", None), n_features, type(self).__name__)
+
+    def _declared_target(self) -> tuple[float, float] | None:
+        """Return the parameter `y_bounds` of a regressor that has one, validated."""
+        return target_bounds(getattr(self, "y_bounds", None), type(self).__name__)
 
     def _check_more(self, X: Any, y: Any, **more: Any) -> dict[str, Any]:
         """Validate what else `fit` was given, before anything is priced."""

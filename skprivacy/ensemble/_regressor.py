@@ -5,7 +5,6 @@ rest to the leaf's twin: two counts, of which one release gives rows and mean.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -172,25 +171,12 @@ class DPExtraTreesRegressor(RegressorMixin, PrivateForest):
             assumptions.append("The bounds of the target were declared by the user.")
         return assumptions
 
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        self._declared_target()
-        return X, y, sample_weight
-
-    def _declared_target(self) -> Sequence[np.ndarray] | None:
-        try:
-            return column_bounds(self.y_bounds, 1, type(self).__name__)
-        except ValueError as error:
-            raise ValueError(str(error).replace("'bounds'", "'y_bounds'")) from None
-
     def _find_bounds(
         self, X: np.ndarray, y: np.ndarray, categorical: np.ndarray, release: Release
     ) -> tuple[np.ndarray, np.ndarray]:
         target = self._declared_target()
         if target is not None:
-            self.y_bounds_ = float(target[0][0]), float(target[1][0])
+            self.y_bounds_ = target
             return super()._find_bounds(X, y, categorical, release)
         # One search for the columns whose bounds nobody knows and for the target.
         declared = column_bounds(self.bounds, X.shape[1], type(self).__name__)

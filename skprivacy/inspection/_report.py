@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from .._frames import pandas_for
 from ..attacks import AttackResult
 from ._axes import axes_or_new
 from ._claims import Claim
@@ -208,13 +209,7 @@ class PrivacyReport:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "A table of attacks needs pandas: pip install 'skprivacy[report]'. "
-                "Without it, use report.to_dict()."
-            ) from error
+        pd = pandas_for("attacks", "report.to_dict()")
         return pd.DataFrame(
             [
                 {

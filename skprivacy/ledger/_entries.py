@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .._frames import pandas_for
 from ..accounting import PrivacyLoss
 from ._events import loss_of
 
@@ -129,13 +130,7 @@ class Entries(list[Entry]):
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "A table of entries needs pandas: pip install 'skprivacy[report]'. "
-                "Without it, use [entry.to_dict() for entry in entries]."
-            ) from error
+        pd = pandas_for("entries", "[entry.to_dict() for entry in entries]")
         columns = list(Entry.__dataclass_fields__)
         return pd.DataFrame([entry.to_dict() for entry in self], columns=columns)
 

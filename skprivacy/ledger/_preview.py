@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from .._frames import pandas_for
 from ..accounting import PrivacyLoss
 from ..plan import Facts
 from ._ledger import Ledger
@@ -142,13 +143,7 @@ class Preview:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "A table of prices needs pandas: pip install 'skprivacy[report]'. "
-                "Without it, use preview.prices."
-            ) from error
+        pd = pandas_for("prices", "preview.prices")
         return pd.DataFrame(
             [
                 {

@@ -21,7 +21,7 @@ from ..base import DPEstimator, Release
 from ..bounding import RANGE_SHARE, bounding_assumptions, find_range, range_mechanisms
 from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
 from ..optimize import Huber, JointPerturbation, PurePerturbation
-from ..plan import Facts, column_bounds
+from ..plan import Facts
 from ._problem import (
     COEFFICIENTS,
     LinearProblem,
@@ -105,23 +105,6 @@ class LinearRegressor(RegressorMixin, DPEstimator):
             *bounding_assumptions(self.bounds, self.clipping_norm, facts),
             *([] if self.y_bounds is None else [declared]),
         ]
-
-    def _check_data(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
-    ) -> tuple[Any, Any, Any]:
-        X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
-        self._declared_target()
-        return X, y, sample_weight
-
-    def _declared_target(self) -> tuple[float, float] | None:
-        try:
-            bounds = column_bounds(self.y_bounds, 1, type(self).__name__)
-        except ValueError:
-            raise ValueError(
-                f"The 'y_bounds' parameter of {type(self).__name__} must be a pair (low, high) of "
-                f"finite numbers with low < high. Got {self.y_bounds!r} instead."
-            ) from None
-        return None if bounds is None else (float(bounds[0][0]), float(bounds[1][0]))
 
     def _fit(
         self,
