@@ -203,7 +203,8 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
         self.factor_ = self._choose_factor(X, weights, release, FACTORS, row_scores)
 
     def _class_scores(self, X: Any) -> np.ndarray:
-        return np.asarray(self._log_prior + self.factor_ * self._all_means(X))
+        means = self._all_means(X)
+        return np.asarray(self._log_prior + self.factor_ * means)
 
 
 def leaf_log_odds(counts: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:

@@ -232,7 +232,7 @@ def _wrong_problems(estimator: Any, problem: Problem) -> Iterator[tuple[str, Pro
         unknown = y.astype(float if y.dtype.kind in "if" else object)
         unknown[3] = np.nan
         yield "a target with NaN", replace(problem, y=unknown)
-        if is_classifier(estimator):
+        if is_classifier(estimator) and parameters(estimator).get("unknown_labels") != "ignore":
             yield "a continuous target", replace(problem, y=X[:, 0])
         else:
             yield "a target of text", replace(problem, y=np.where(y > 0, "much", "little"))
