@@ -57,7 +57,13 @@ def without_unknown(
 
     There are weights in any case: whether there was another label leaves no trace.
     """
-    known = np.isin(y, classes)
+    if y.dtype.kind in "biuf" and classes.dtype.kind in "biuf":
+        places = np.minimum(np.searchsorted(classes, y), classes.size - 1)
+        known = classes[places] == y
+    else:
+        # Labels of several kinds can't be put in an order.
+        place = {label: index for index, label in enumerate(classes.tolist())}
+        places = np.array([place.get(label, -1) for label in y.tolist()], dtype=np.intp)
+        known = places >= 0
     weights = np.ones(len(y)) if sample_weight is None else sample_weight
-    # No scalar assignment, which would cut a longer name to the length of those in y.
-    return np.where(known, y, classes[:1]), np.where(known, weights, 0.0)
+    return classes[np.where(known, places, 0)], np.where(known, weights, 0.0)

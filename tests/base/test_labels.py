@@ -31,6 +31,12 @@ def test_labels_and_weights():
     assert (y.tolist(), weights.tolist()) == (["a", "a", "a"], [1, 0, 1])
     y, weights = without_unknown(np.array([5, 2]), np.array([0.5, 3.0]), np.array([2, 3]))
     assert (y.tolist(), weights.tolist()) == ([2, 2], [0, 3])
+    for strange in (["b", None, np.nan, 1], [True, "b", 2.5, "B"]):
+        y, weights = without_unknown(np.array(strange, dtype=object), None, np.array(["a", "b"]))
+        assert set(y) <= {"a", "b"}
+        assert weights.sum() == 1
+    y, weights = without_unknown(np.array(["1", "2"]), None, np.array([1, 2]))
+    assert (y.tolist(), weights.tolist()) == ([1, 1], [0, 0])
 
 
 @by_kind
@@ -52,7 +58,7 @@ def test_unknown_labels_of_every_kind_leave_no_error(kind, rows):
     X, y = rows
     accountant = PrivacyAccountant()
     model = made(kind, accountant=accountant)
-    for labels in (np.full(400, 9), np.where(np.arange(400) < 5, 0.5, y), np.arange(400) + 5):
+    for labels in (np.full(400, 9), np.where(np.arange(400) < 5, 0.5, y), np.full(400, "x")):
         assert np.isfinite(model.fit(X, labels).predict(X)).all()
     names = np.array(["no", "yes"])
     model.set_params(classes=["no", "perhaps"]).fit(X, names[y])
