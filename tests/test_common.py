@@ -110,6 +110,7 @@ DECLARED = [
     DPGaussianNB(classes=LABELS, bounds=(-3, 3)),
     DPLinearSVC(classes=LABELS, clipping_norm=2.0),
     DPLogisticRegression(classes=LABELS, clipping_norm=2.0),
+    DPGaussianNB(classes=LABELS, bounds=(-3, 3), unknown_labels="ignore"),
 ]
 
 

@@ -17,6 +17,7 @@ from ..ledger import PrivacyAccountant, Receipt
 from ..mechanisms import Mechanism, Unprotected, is_sparse, one_entry_a_place, random_source
 from ..plan import Facts, Plan, column_bounds, declared_bounds, target_bounds
 from ._calibration import calibrate
+from ._labels import check_declared, check_found, found_classes, without_unknown
 from ._release import Release
 
 UNPROTECTED = "fitted model"
@@ -66,6 +67,9 @@ class DPEstimator(BaseEstimator, ABC):
     max_weight: float
     """Of estimators that take weights."""
 
+    _named_classes: Any = None
+    """Classes that a call of `partial_fit` has named."""
+
     _has_private_mode: ClassVar[bool] = True
     """Whether a finite epsilon can be asked for."""
 
@@ -102,8 +106,10 @@ class DPEstimator(BaseEstimator, ABC):
         """Return what the fit takes as public, in sentences, for the receipt."""
         assumptions = [] if self.epsilon is not None else [NO_GUARANTEE]
         assumptions.append("The number of columns and their order and names are public.")
-        if is_classifier(self) and getattr(self, "classes", None) is None:
+        if is_classifier(self) and self._stated_classes() is None:
             assumptions.append("The class labels were taken from y; they are assumed to be public.")
+        if getattr(self, "unknown_labels", "error") == "ignore":
+            assumptions.append("Rows with labels that are not declared have no weight.")
         return assumptions
 
     def plan(self, facts: Facts | None = None) -> Plan:
@@ -148,16 +154,22 @@ class DPEstimator(BaseEstimator, ABC):
         sample_weight: Any = None,
         *,
         extend: bool = False,
+        classes: Any = None,
         **more: Any,
     ) -> Self:
         """Validate, price, charge, run: in this order and for every private estimator.
 
         With ``extend=True`` rows are added to an earlier fit; the receipt then covers both.
+        `classes` are those named in the call, for estimators without the parameter's value.
         `more` is what else the subclass's `fit` takes; `_check_more` validates it.
         A fit that fails, at whatever point, leaves the estimator as it was before.
         """
         before = vars(self).copy()
         try:
+            if classes is not None:
+                self._named_classes = classes
+            elif not extend:
+                self.__dict__.pop("_named_classes", None)
             return self._checked_fit(X, y, sample_weight, more, extend=extend)
         except BaseException:
             # New attributes beside the earlier receipt would be a release it does not cover.
@@ -217,10 +229,12 @@ class DPEstimator(BaseEstimator, ABC):
             "accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False,
             "ensure_all_finite": "allow-nan" if self._missing_is_allowed() else True,
         }
+        kept = self._classes_to_keep()
         if self.__sklearn_tags__().target_tags.required:
             X, y = validate_data(self, X, y, **options)
             if is_classifier(self):
-                check_classification_targets(y)
+                # An unknown label may be of any kind.
+                check_classification_targets(y if kept is None else kept)
             elif is_regressor(self):
                 y = np.asarray(y, dtype=np.float64)
         else:
@@ -231,6 +245,10 @@ class DPEstimator(BaseEstimator, ABC):
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+        elif self.epsilon is not None and getattr(self, "max_weight", 1.0) > 1:
+            sample_weight = np.ones(X.shape[0])  # a row without a weight has weight 1
+        if kept is not None:
+            y, sample_weight = without_unknown(y, sample_weight, kept)
         self._check_bounds(X.shape[1])
         self._declared_target()
         return X, y, sample_weight
@@ -254,27 +272,29 @@ class DPEstimator(BaseEstimator, ABC):
     def _missing_is_allowed(self) -> bool:
         return False
 
+    def _stated_classes(self) -> np.ndarray | None:
+        """Return the classes that the user has named, in the call or as a parameter."""
+        declared = getattr(self, "classes", None)
+        declared = self._named_classes if declared is None else declared
+        return None if declared is None else check_declared(declared, type(self).__name__)
+
     def _public_classes(self, y: Any) -> np.ndarray:
         """Return the declared classes, or those of `y`, which the receipt then names."""
-        declared = getattr(self, "classes", None)
-        found = np.unique(y)
-        if declared is None:
-            if found.size < 2:
-                raise ValueError(
-                    f"{type(self).__name__} needs samples of at least 2 classes, but the data "
-                    f"has 1 class only. Declare all classes with the parameter 'classes'."
-                )
-            return found
-        classes = np.unique(np.asarray(declared))
-        if classes.size < 2:
+        classes = self._stated_classes()
+        if classes is None:
+            return found_classes(y, type(self).__name__)
+        check_found(y, classes)
+        return classes
+
+    def _classes_to_keep(self) -> np.ndarray | None:
+        """Return the classes, where rows with other labels are to have no weight."""
+        if getattr(self, "unknown_labels", "error") == "error":
+            return None
+        classes = self._stated_classes()
+        if classes is None:
             raise ValueError(
-                f"The 'classes' parameter of {type(self).__name__} must name at least 2 "
-                f"different classes. Got {declared!r} instead."
-            )
-        if not np.isin(found, classes).all():
-            raise ValueError(
-                "y has labels that the 'classes' parameter does not declare. "
-                "Declare every label that can occur."
+                "unknown_labels='ignore' needs declared classes: without them no label is "
+                f"unknown. Set the parameter 'classes' of {type(self).__name__}."
             )
         return classes
 

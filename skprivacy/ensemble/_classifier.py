@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .._sklearn import StrOptions
 from ..base import ProbabilityMixin, Release
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianHistogram, Mechanism, row_blocks
@@ -47,6 +48,9 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
         the receipt says so.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
+    unknown_labels : {"error", "ignore"}, default="error"
+        What becomes of labels that `classes` does not declare. The error, before any
+        charge, tells that there are some; ignored, such rows have weight 0.
 
     Attributes
     ----------
@@ -101,6 +105,7 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PrivateForest._parameter_constraints,
         "classes": ["array-like", None],
+        "unknown_labels": [StrOptions({"error", "ignore"})],
     }
 
     def __init__(
@@ -116,6 +121,7 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
         categorical_features: Any = None,
         classes: Any = None,
         max_weight: float = 1.0,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(
             n_estimators,
@@ -129,6 +135,7 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
             max_weight=max_weight,
         )
         self.classes = classes
+        self.unknown_labels = unknown_labels
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Release the leaves and charge the accountant.
@@ -196,7 +203,8 @@ class DPExtraTreesClassifier(ProbabilityMixin, PrivateForest):
         self.factor_ = self._choose_factor(X, weights, release, FACTORS, row_scores)
 
     def _class_scores(self, X: Any) -> np.ndarray:
-        return np.asarray(self._log_prior + self.factor_ * self._all_means(X))
+        means = self._all_means(X)
+        return np.asarray(self._log_prior + self.factor_ * means)
 
 
 def leaf_log_odds(counts: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:

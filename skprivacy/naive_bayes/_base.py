@@ -2,12 +2,12 @@
 
 from abc import abstractmethod
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import Interval
+from .._sklearn import Interval, StrOptions
 from ..base import DPEstimator, ProbabilityMixin
 from ..ledger import PrivacyAccountant
 
@@ -19,7 +19,11 @@ class PrivateNB(ProbabilityMixin, DPEstimator):
         **DPEstimator._parameter_constraints,
         "classes": ["array-like", None],
         "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "unknown_labels": [StrOptions({"error", "ignore"})],
     }
+
+    _units: tuple[Any, ...]
+    """What the released sums are sums of."""
 
     def __init__(
         self,
@@ -30,10 +34,46 @@ class PrivateNB(ProbabilityMixin, DPEstimator):
         *,
         classes: Any = None,
         max_weight: float = 1.0,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(epsilon, delta, accountant, random_state)
         self.classes = classes
         self.max_weight = max_weight
+        self.unknown_labels = unknown_labels
+
+    def _add_batch(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> Self:
+        """Add rows to those of earlier calls, of which the first one has to know the classes."""
+        name = type(self).__name__
+        if classes is None:
+            if self.classes is None and not hasattr(self, "classes_"):
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit, or be declared by "
+                    f"the 'classes' parameter of {name}."
+                )
+        elif self.classes is not None:
+            if not np.isin(classes, self.classes).all():
+                raise ValueError(
+                    f"The classes {classes!r} are not all among the 'classes' parameter of {name}, "
+                    f"{self.classes!r}. Leave them out."
+                )
+            classes = None
+        elif hasattr(self, "classes_") and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+        if classes is None and self.classes is None:
+            classes = self.classes_
+        return self._private_fit(X, y, sample_weight, extend=True, classes=classes)
+
+    def _check_units(self, units: tuple[Any, ...], *, reset: bool) -> None:
+        """Raise a ValueError unless a batch's sums are in the units of the last one's."""
+        same = reset or all(map(np.array_equal, units, self._units))
+        if not same:
+            raise ValueError(
+                f"A parameter of {type(self).__name__} that says what is summed changed since the "
+                "last batch: sums of other units can't be added. Call fit to start anew."
+            )
 
     @abstractmethod
     def _joint_log_likelihood(self, X: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ everything. Counts are drawn towards the frequencies of all classes together, by
 as their noise is large. The theory is in ``docs/theory/naive_bayes.md``.
 """
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -52,6 +53,9 @@ class DPCategoricalNB(PrivateNB):
         the receipt says so.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
+    unknown_labels : {"error", "ignore"}, default="error"
+        What becomes of labels that `classes` does not declare. The error, before any
+        charge, tells that there are some; ignored, such rows have weight 0.
 
     Attributes
     ----------
@@ -72,7 +76,7 @@ class DPCategoricalNB(PrivateNB):
     feature_names_in_ : array of shape (n_features,)
         Names of the columns, where all are strings.
     privacy_ : Receipt
-        What the fit released and what it cost.
+        What the fit released and what it cost; after `partial_fit`, all batches so far.
 
     See Also
     --------
@@ -112,6 +116,8 @@ class DPCategoricalNB(PrivateNB):
         "class_prior": ["array-like", None],
     }
 
+    _counts: tuple[np.ndarray, float]
+
     def __init__(
         self,
         alpha: float = 1.0,
@@ -125,9 +131,16 @@ class DPCategoricalNB(PrivateNB):
         class_prior: Any = None,
         classes: Any = None,
         max_weight: float = 1.0,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(
-            epsilon, delta, accountant, random_state, classes=classes, max_weight=max_weight
+            epsilon,
+            delta,
+            accountant,
+            random_state,
+            classes=classes,
+            max_weight=max_weight,
+            unknown_labels=unknown_labels,
         )
         self.alpha = alpha
         self.n_categories = n_categories
@@ -165,6 +178,42 @@ class DPCategoricalNB(PrivateNB):
         """
         return self._private_fit(X, y, sample_weight)
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Add a batch of rows; every call is charged like a fit.
+
+        Every call is one more release and is charged like a fit, in full: the receipt adds
+        them up, as if all batches had the same rows. If they are different rows, each row is
+        protected by the price of its own batch, but nothing here can know that. Where it is
+        public that batches are disjoint, `PrivacyAccountant.partition` charges their
+        maximum.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of this batch.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        classes : array-like, default=None
+            All labels that can occur, on the first call, unless the parameter `classes`
+            has them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, at least 0; clipped to `max_weight`.
+
+        Returns
+        -------
+        self : DPCategoricalNB
+            The model fitted on all batches so far.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data's form is wrong, or `n_categories`, `classes` or
+            `max_weight` changed since the last batch; nothing is charged.
+        BudgetExceededError
+            If the accountant's ceiling does not admit the price; nothing is charged.
+        """
+        return self._add_batch(X, y, classes, sample_weight)
+
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         return [GaussianHistogram(name=COUNTS)]
 
@@ -180,7 +229,8 @@ class DPCategoricalNB(PrivateNB):
     ) -> tuple[Any, Any, Any]:
         X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
         check_non_negative(X, f"{type(self).__name__} (input X)")
-        self._sizes(X.shape[1])
+        sizes = self._sizes(X.shape[1])
+        self._check_units((sizes, self._public_classes(y), self.max_weight), reset=reset)
         if self.class_prior is not None:
             check_priors(self.class_prior, self._public_classes(y).size)
         return X, y, sample_weight
@@ -223,6 +273,10 @@ class DPCategoricalNB(PrivateNB):
             weights=self._unit_weights(sample_weight),
         ).reshape(-1, classes.size, n_cells)
         noise = float(release.noise_scales[COUNTS])
+        if release.extends:
+            counts, noise = counts + self._counts[0], math.hypot(noise, self._counts[1])
+        self._counts = counts, noise
+        self._units = sizes, classes, self.max_weight
         used = [column[:, : size + 1] for column, size in zip(counts, sizes, strict=True)]
         totals = class_totals(used, noise)
         alpha = self.alpha / self.max_weight

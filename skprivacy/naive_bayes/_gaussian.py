@@ -26,10 +26,10 @@ LEAST_VARIANCE = 1e-3
 
 
 def _can_add(model: "DPGaussianNB") -> bool:
-    if model.bounds is None or model.classes is None:
+    if model.bounds is None:
         raise AttributeError(
-            "partial_fit needs declared bounds and classes: batches have to be summed alike. "
-            "Set the parameters 'bounds' and 'classes'."
+            "partial_fit needs declared bounds: batches have to be summed alike. Set the "
+            "parameter 'bounds'."
         )
     return True
 
@@ -59,6 +59,9 @@ class DPGaussianNB(PrivateNB):
         the receipt says so.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
+    unknown_labels : {"error", "ignore"}, default="error"
+        What becomes of labels that `classes` does not declare. The error, before any
+        charge, tells that there are some; ignored, such rows have weight 0.
 
     Attributes
     ----------
@@ -129,9 +132,16 @@ class DPGaussianNB(PrivateNB):
         priors: Any = None,
         classes: Any = None,
         max_weight: float = 1.0,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(
-            epsilon, delta, accountant, random_state, classes=classes, max_weight=max_weight
+            epsilon,
+            delta,
+            accountant,
+            random_state,
+            classes=classes,
+            max_weight=max_weight,
+            unknown_labels=unknown_labels,
         )
         self.bounds = bounds
         self.priors = priors
@@ -166,14 +176,21 @@ class DPGaussianNB(PrivateNB):
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Add a batch of rows; every call is charged like a fit.
 
+        Every call is one more release and is charged like a fit, in full: the receipt adds
+        them up, as if all batches had the same rows. If they are different rows, each row is
+        protected by the price of its own batch, but nothing here can know that. Where it is
+        public that batches are disjoint, `PrivacyAccountant.partition` charges their
+        maximum.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows of this batch.
         y : array-like of shape (n_samples,)
-            Their labels, of the declared classes.
+            Their labels.
         classes : array-like, default=None
-            As in scikit-learn; all have to be in the parameter `classes`.
+            All labels that can occur, on the first call, unless the parameter `classes`
+            has them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, at least 0; clipped to `max_weight`.
 
@@ -181,13 +198,16 @@ class DPGaussianNB(PrivateNB):
         -------
         self : DPGaussianNB
             The model fitted on all batches so far.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data's form is wrong, or `bounds`, `classes` or `max_weight`
+            changed since the last batch; nothing is charged.
+        BudgetExceededError
+            If the accountant's ceiling does not admit the price; nothing is charged.
         """
-        if classes is not None and not set(np.unique(classes)) <= set(np.unique(self.classes)):
-            raise ValueError(
-                f"The classes {classes!r} are not all among the 'classes' parameter, "
-                f"{self.classes!r}. Leave them out."
-            )
-        return self._private_fit(X, y, sample_weight, extend=True)
+        return self._add_batch(X, y, classes, sample_weight)
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
         box = box_mechanisms(self.bounds, facts)
@@ -204,16 +224,7 @@ class DPGaussianNB(PrivateNB):
         bounds = column_bounds(self.bounds, X.shape[1], type(self).__name__)
         if self.priors is not None:
             check_priors(self.priors, self._public_classes(y).size)
-        same = reset or (
-            np.array_equal(np.asarray(bounds), self.bounds_)
-            and np.array_equal(self._public_classes(y), self.classes_)
-            and self.max_weight == self._max_weight
-        )
-        if not same:
-            raise ValueError(
-                "A parameter of bounds, classes and max_weight changed since the last batch: "
-                "moments of other units can't be added. Call fit to start anew."
-            )
+        self._check_units((bounds, self._public_classes(y), self.max_weight), reset=reset)
         return X, y, sample_weight
 
     def _fit(
@@ -238,7 +249,7 @@ class DPGaussianNB(PrivateNB):
         if release.extends:
             moments, noise = moments + self._moments[0], np.hypot(noise, self._moments[1])
         self._moments = moments, noise
-        self._max_weight = self.max_weight
+        self._units = (low, high), classes, self.max_weight
         counts, mean, variance = estimates(moments, noise)
         middle, half = low / 2 + high / 2, high / 2 - low / 2
         half = np.where(half > 0, half, 1.0)

@@ -229,13 +229,16 @@ def _wrong_problems(estimator: Any, problem: Problem) -> Iterator[tuple[str, Pro
     yield "complex numbers", replace(problem, X=X.astype(complex))
     if y is not None:
         yield "a target that is too short", replace(problem, y=y[:-1])
-        unknown = y.astype(float if y.dtype.kind in "if" else object)
-        unknown[3] = np.nan
-        yield "a target with NaN", replace(problem, y=unknown)
-        if is_classifier(estimator):
-            yield "a continuous target", replace(problem, y=X[:, 0])
-        else:
+        # Whatever is no declared label may be a label that has no weight.
+        strict = parameters(estimator).get("unknown_labels") != "ignore"
+        if strict:
+            unknown = y.astype(float if y.dtype.kind in "if" else object)
+            unknown[3] = np.nan
+            yield "a target with NaN", replace(problem, y=unknown)
+        if not is_classifier(estimator):
             yield "a target of text", replace(problem, y=np.where(y > 0, "much", "little"))
+        elif strict:
+            yield "a continuous target", replace(problem, y=X[:, 0])
     if takes_weights(estimator):
         weights = np.ones(len(X))
         yield "too few weights", replace(problem, sample_weight=weights[:-1])

@@ -230,6 +230,8 @@ def check_undeclared_classes_are_named(estimator: Any) -> None:
     if "classes" not in parameters(estimator):
         _expect_named(Problem.for_estimator(estimator).fit(prepared(estimator)))
         return
+    if "unknown_labels" in parameters(estimator):
+        estimator = prepared(estimator, unknown_labels="error")
     problem = Problem.for_estimator(prepared(estimator, classes=None))
     _expect_named(problem.fit(prepared(estimator, classes=None)))
     declared = problem.fit(prepared(estimator, classes=[0, 1, 2]))

@@ -16,7 +16,7 @@ from skprivacy.attacks import mu_lower_bound, record, replay, transcript_mu_squa
 from skprivacy.datasets import load_adult
 from skprivacy.ensemble import DPExtraTreesClassifier, DPExtraTreesRegressor
 from skprivacy.ensemble._classifier import factor_scores, leaf_log_odds
-from skprivacy.ensemble._forest import FACTORS, LEAVES
+from skprivacy.ensemble._forest import FACTORS
 from skprivacy.ensemble._regressor import leaf_deviations
 from skprivacy.ensemble._trees import N_CUTS, Trees, category_codes, cut_cells, noisy_quantiles
 from skprivacy.interop import diffprivlib_model
@@ -325,21 +325,28 @@ def test_planted_fault_is_in_the_transcript(kind):
 
 
 def end_to_end(n_runs):
-    """Lower bound on mu from the mean of the leaves, in which one row makes a class."""
-    X, y = np.zeros((41, 1)), np.zeros(41, dtype=int)
-    y[-1] = 1
-    model = DPExtraTreesClassifier(4, 20.0, bounds=(-1, 1), classes=[0, 1], max_depth=1)
+    """Lower bound on mu from the log odds of a leaf of each tree, without the factor.
+
+    All rows are in these leaves, so the odds against the whole say nothing: the whole's are
+    added. The first class is large, so that the noise of its counts matters little.
+    """
+    X, y = np.zeros((501, 1)), np.repeat([0, 1], [400, 101])
+    model = DPExtraTreesClassifier(4, 8.0, bounds=(-1, 1), classes=[0, 1], max_depth=1)
 
     model.set_params(random_state=np.random.RandomState(0))  # advances from fit to fit
 
     def scores(n_rows):
         fits = (model.fit(X[:n_rows], y[:n_rows]) for _ in range(n_runs))
-        return np.array([fit._means(X[:1])[0] @ [-1, 1] for fit in fits])
+        return np.array([(fit._log_prior + fit._means(X[:1])[0]) @ [-1, 1] for fit in fits])
 
-    return mu_lower_bound(scores(41), scores(40), threshold="search", alpha=ALPHA), model.plan()
+    bound = mu_lower_bound(scores(501), scores(500), threshold="search", alpha=ALPHA)
+    return bound, model.privacy_.mu
 
 
-def test_end_to_end_finds_no_violation():
-    bound, plan = end_to_end(400)
-    (leaves,) = [m for m in plan.mechanisms if m.name == LEAVES]
-    assert 0.1 < bound <= leaves.loss("add-remove").mu
+@pytest.mark.slow
+def test_end_to_end_finds_no_violation_and_finds_halved_noise():
+    bound, claimed = end_to_end(2000)
+    assert 0.5 * claimed < bound <= claimed
+    with halved_noise():
+        planted, _ = end_to_end(2000)
+    assert planted > claimed

@@ -85,6 +85,60 @@ def test_charges_what_it_promises(rows, adjacency):
     assert entry.mu == model.privacy_.mu
 
 
+def test_batches_add_up(rows):
+    X, y, sizes = rows
+    accountant = PrivacyAccountant()
+    model = DPCategoricalNB(epsilon=1e5, n_categories=sizes, accountant=accountant)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        model.partial_fit(X, y)
+    assert not accountant.entries
+    # The first batch lacks a class.
+    first = (y < 2) & (np.arange(len(y)) < 3000)
+    model.partial_fit(X[first], y[first], classes=[0, 1, 2])
+    model.partial_fit(X[~first], y[~first]).partial_fit(X[:5], y[:5], classes=[2, 1, 0])
+    whole = DPCategoricalNB(epsilon=1e5, n_categories=sizes).fit(X, y)
+    np.testing.assert_allclose(model.class_count_, whole.class_count_, atol=6)
+    np.testing.assert_allclose(model.predict_proba(X), whole.predict_proba(X), atol=0.01)
+    assert len(accountant.entries) == len(model.privacy_.mechanisms) == 3
+    assert model.privacy_.mu == pytest.approx(np.sqrt(3) * whole.privacy_.mu)
+    assert not any("taken from y" in text for text in model.privacy_.assumptions)
+    for classes in ([0, 1], [0, 1, 2, 3]):
+        with pytest.raises(ValueError, match="not the same as on last call"):
+            model.partial_fit(X, y, classes=classes)
+    for changed in ({"n_categories": 9}, {"max_weight": 2.0}):
+        with pytest.raises(ValueError, match="changed since the last batch"):
+            clone_of(model).set_params(**changed).partial_fit(X, y)
+    # fit starts anew, and forgets what a call has named.
+    model.fit(X[first], y[first])
+    assert model.classes_.tolist() == [0, 1]
+    assert len(model.privacy_.mechanisms) == 1
+    assert any("taken from y" in text for text in model.privacy_.assumptions)
+
+
+def clone_of(model):
+    """Return a copy, fitted too."""
+    return pickle.loads(pickle.dumps(model.set_params(accountant=None)))
+
+
+def test_a_batch_that_fails_leaves_the_model_as_it_was(rows):
+    X, y, sizes = rows
+    model = DPCategoricalNB(n_categories=sizes, random_state=0).partial_fit(X, y, [0, 1, 2])
+    before = pickle.dumps(model)
+    for wrong in ((-X, y), (X[:, :3], y), (X, y + 1)):
+        with pytest.raises(ValueError, match="."):
+            model.partial_fit(*wrong)
+    assert pickle.dumps(model) == before
+
+
+def test_a_row_without_a_weight_has_weight_one(rows):
+    X, y, sizes = rows
+    for max_weight in (0.5, 1.0, 4.0):
+        model = DPCategoricalNB(epsilon=1e4, n_categories=sizes, max_weight=max_weight).fit(X, y)
+        np.testing.assert_allclose(
+            model.class_count_, min(max_weight, 1.0) * np.bincount(y), rtol=0.01
+        )
+
+
 def test_priors(rows):
     X, y, _ = rows
     model = DPCategoricalNB(class_prior=[0.2, 0.2, 0.6]).fit(X, y)

@@ -1,0 +1,102 @@
+"""Declared labels, and rows with others: an error, or no weight."""
+
+import numpy as np
+import pytest
+from listing import public_estimators
+
+from skprivacy import PrivacyAccountant
+from skprivacy.attacks import record, replay, transcript_mu_squared
+from skprivacy.base._labels import without_unknown
+
+KINDS = sorted(
+    (kind for kind in public_estimators() if "unknown_labels" in kind().get_params()), key=str
+)
+NAMES = [kind.__name__ for kind in KINDS]
+by_kind = pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    X = np.abs(np.random.default_rng(0).normal(size=(400, 3)))
+    return X, (X[:, 0] > 0.7).astype(int)
+
+
+def made(kind, **changes):
+    parameters = {"classes": [0, 1], "unknown_labels": "ignore", "random_state": 0, **changes}
+    return kind().set_params(**parameters)
+
+
+def test_labels_and_weights():
+    y, weights = without_unknown(np.array(["a", "x", "a"]), None, np.array(["a", "longer"]))
+    assert (y.tolist(), weights.tolist()) == (["a", "a", "a"], [1, 0, 1])
+    y, weights = without_unknown(np.array([5, 2]), np.array([0.5, 3.0]), np.array([2, 3]))
+    assert (y.tolist(), weights.tolist()) == ([2, 2], [0, 3])
+    for strange in (["b", None, np.nan, 1], [True, "b", 2.5, "B"]):
+        y, weights = without_unknown(np.array(strange, dtype=object), None, np.array(["a", "b"]))
+        assert set(y) <= {"a", "b"}
+        assert weights.sum() == 1
+    y, weights = without_unknown(np.array(["1", "2"]), None, np.array([1, 2]))
+    assert (y.tolist(), weights.tolist()) == ([1, 1], [0, 0])
+
+
+@by_kind
+@pytest.mark.parametrize("max_weight", [1.0, 3.0])
+def test_rows_with_unknown_labels_have_no_weight(kind, rows, max_weight):
+    X, y = rows
+    strange = np.where(np.arange(len(y)) < 60, 7, y)
+    model = made(kind, max_weight=max_weight).fit(X, strange)
+    weights = (np.arange(len(y)) >= 60).astype(float)
+    twin = made(kind, max_weight=max_weight, unknown_labels="error").fit(X, y, weights)
+    np.testing.assert_array_equal(model.predict(X), twin.predict(X))
+    assert model.classes_.tolist() == [0, 1]
+    assert model.privacy_.mu == twin.privacy_.mu
+    assert any("no weight" in text for text in model.privacy_.assumptions)
+
+
+@by_kind
+def test_unknown_labels_of_every_kind_leave_no_error(kind, rows):
+    X, y = rows
+    accountant = PrivacyAccountant()
+    model = made(kind, accountant=accountant)
+    for labels in (np.full(400, 9), np.where(np.arange(400) < 5, 0.5, y), np.full(400, "x")):
+        assert np.isfinite(model.fit(X, labels).predict(X)).all()
+    names = np.array(["no", "yes"])
+    model.set_params(classes=["no", "perhaps"]).fit(X, names[y])
+    assert model.classes_.tolist() == ["no", "perhaps"]
+    assert len({entry.mu for entry in accountant.entries}) == 1
+
+
+@by_kind
+def test_unknown_labels_are_an_error_before_the_charge(kind, rows):
+    X, y = rows
+    accountant = PrivacyAccountant()
+    model = made(kind, unknown_labels="error", accountant=accountant)
+    with pytest.raises(ValueError, match="does not declare"):
+        model.fit(X, y + 1)
+    with pytest.raises(ValueError, match="needs declared classes"):
+        model.set_params(unknown_labels="ignore", classes=None).fit(X, y)
+    with pytest.raises(ValueError, match="'unknown_labels' parameter"):
+        model.set_params(unknown_labels="drop").fit(X, y)
+    assert not accountant.entries
+
+
+@by_kind
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace-one"])
+def test_a_label_that_becomes_unknown_stays_within_the_price(kind, adjacency):
+    if not hasattr(kind, "predict_joint_log_proba"):
+        pytest.skip("its releases are not sums alone")
+    X, y = np.ones((50, 2)), np.arange(50) % 2
+    other = np.append(y[:-1], 9)
+
+    def fit_of(labels):
+        accountant = PrivacyAccountant(adjacency=adjacency)
+        model = made(kind, accountant=accountant)
+        if "bounds" in model.get_params():
+            model.set_params(bounds=(-1, 1))
+        return lambda: model.fit(X, labels)
+
+    first = record(fit_of(y))
+    moved = float(transcript_mu_squared(first, replay(fit_of(other), first)))
+    # The row is gone, whatever its label: one step of add-remove, half of a replacement's.
+    whole = first.result.privacy_.mu**2 / (1 if adjacency == "add-remove" else 2)
+    assert moved == pytest.approx(whole, rel=0.05)
