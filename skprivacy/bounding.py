@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
-from .plan import Facts, column_bounds
+from .plan import SMALLEST_HALF, Facts, column_bounds
 
 if TYPE_CHECKING:
     from .base import Release
@@ -317,11 +317,13 @@ class RowScaling:
             # The columns have a common scale already, by the user's word or the last step's.
             scaling = cls(np.zeros(n_features), np.ones(n_features), False, math.inf)
             largest = math.inf if inherited is None else largest_norm(*inherited)
+            largest = max(largest, SMALLEST_HALF)
             return scaling._with_radius(X, clipping_norm, largest, release)
         if not centre:
             high = np.maximum(np.abs(low), np.abs(high))
             low = -high
         middle, half = low / 2 + high / 2, high / 2 - low / 2
+        half = np.where(half < SMALLEST_HALF, 1.0, half)
         scaling = cls(np.where(found, middle, 0.0), np.where(found, half, np.inf), True, math.inf)
         return scaling._with_radius(X, clipping_norm, math.sqrt(n_features), release)
 

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._sklearn import Interval, StrOptions
-from ..base import DPEstimator, Release
+from ..base import SCALE, DPEstimator, Release
 from ..bounding import RANGE_SHARE, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import (
@@ -71,7 +71,7 @@ class AdditiveModel(DPEstimator):
             Interval(Integral, 0, MOST_INTERACTIONS, closed="both"),
             StrOptions({"auto"}),
         ],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
     }
 
     def __init__(

@@ -147,7 +147,7 @@ class LinearClassifier(ScoreMixin, DPEstimator):
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept
         )
         shares = np.clip((counts + noise) / (n_rows + 2 * noise), 0.02, 0.98)
-        penalty = None if self.C is None else problem.penalty(1 / (self.C * self.max_weight))
+        penalty = None if self.C is None else problem.penalty(1 / self.C / self.max_weight)
         common = {"rows_at_most": rows_at_most, "weights": weights, "penalty": penalty}
         if self._is_joint(classes.size):
             offsets = np.log(shares)
