@@ -1,14 +1,18 @@
 """Private learners beside diffprivlib's and scikit-learn's: how good, and how fast.
 
-python benchmarks/bench_learners.py [REPEATS] [OUTPUT.json] [LEARNER ...]
+python benchmarks/bench_learners.py --sets development --output benchmarks/results/learners.json
 
-Naive Bayes and trees by area under the ROC curve (accuracy with more than two classes) on a
-test set, principal components by captured variance (of the true components' own), k-means by
-inertia over the non-private one's. Medians over the repeats, lowest and highest beside. All
-private learners get the same bounds: Adult's are its documented ones, those of other data
-their own extremes (a benchmark's licence, no private practice). diffprivlib's claim is pure
-epsilon, its adjacency unstated; ours is (epsilon, 1e-6). Times are process seconds of a fit on
-one thread, as a multiple of scikit-learn's. Seeds are 0 to REPEATS - 1.
+Of every data set of a list the learners get what suits them: naive Bayes the numbers, or the
+codes of the categories, trees both, k-means and principal components the numbers, scaled to
+[0, 1]. Naive Bayes and trees are judged by area under the ROC curve (accuracy with more than two
+classes) on a test set, components by captured variance (of the true components' own), k-means
+by inertia over the non-private one's. Medians over the splits, lowest and highest beside.
+
+All private learners get the same bounds and categories: documented ones where there are some,
+else the data's own (a benchmark's licence, no private practice). "no bounds" learners find them.
+diffprivlib's claim is pure epsilon, its adjacency unstated; ours is (epsilon, 1e-6). Times are
+process seconds of a fit on one thread, as a multiple of scikit-learn's. Split s has random
+state s, noise seed s.
 """
 
 import os
@@ -16,9 +20,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import argparse
 import json
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,8 +32,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from _lists import LISTS
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_blobs
+from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
@@ -37,19 +43,95 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import CategoricalNB, GaussianNB
 
 from skprivacy.cluster import DPKMeans
-from skprivacy.datasets import load_adult
+from skprivacy.datasets import load_adult, load_dataset
 from skprivacy.decomposition import DPPCA
 from skprivacy.ensemble import DPExtraTreesClassifier
 from skprivacy.interop import diffprivlib_model
 from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 
-EPSILONS = (0.25, 0.5, 1.0, 4.0)
-LIMIT = 30
+EPSILONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+LEARNERS = ("GaussianNB", "CategoricalNB", "ExtraTrees", "KMeans", "PCA")
+LIMIT = 10
 """Seconds after which a fit is given up; its value is then NaN."""
 
-NUMBERS = ["age", "fnlwgt", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
+MOST_ROWS = 30_000
+"""Larger sets are cut to a random part."""
+
 Bounds = tuple[np.ndarray, np.ndarray]
 Measure = Callable[[Any], float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set as numbers and codes of categories.
+
+    Parameters
+    ----------
+    name, task : str
+    X : array of shape (n_rows, n_features)
+        Numbers as they are, a missing one at the lower bound; categories as codes, one
+        code more for missing values and those that are not declared.
+    y : array of shape (n_rows,)
+    bounds : tuple of two arrays of shape (n_features,)
+    categorical : array of bool of shape (n_features,)
+    """
+
+    name: str
+    task: str
+    X: np.ndarray
+    y: np.ndarray
+    bounds: Bounds
+    categorical: np.ndarray
+
+    @classmethod
+    def load(cls, name: str) -> "Table":
+        """Return a data set by name."""
+        bunch = load_adult() if name == "adult" else load_dataset(name)
+        data = bunch.data
+        if not isinstance(data, pd.DataFrame):
+            data = pd.DataFrame(data, columns=bunch.feature_names)
+        target = np.asarray(bunch.target)
+        if len(data) > MOST_ROWS:
+            rows = np.random.default_rng(0).choice(len(data), MOST_ROWS, replace=False)
+            data, target = data.iloc[rows], target[rows]
+        columns, bounds, categorical = [], [], []
+        for column in data.columns:
+            values = data[column]
+            if column in bunch.categories or not pd.api.types.is_numeric_dtype(values):
+                text = values.astype(str)
+                known = sorted(map(str, bunch.categories.get(column, text.unique())))
+                codes = {value: code for code, value in enumerate(known)}
+                columns.append(text.map(codes).fillna(len(known)).to_numpy(dtype=float))
+                bounds.append((0.0, float(len(known))))
+                categorical.append(True)
+            else:
+                numbers = values.to_numpy(dtype=float)
+                least, most = np.nanmin(numbers), np.nanmax(numbers)
+                low, high = bunch.bounds.get(column, (least, max(most, least + 1e-3)))
+                columns.append(np.where(np.isnan(numbers), low, numbers))
+                bounds.append((float(low), float(high)))
+                categorical.append(False)
+        low, high = np.array(bounds).T
+        task = "binary" if name == "adult" else bunch.task
+        y = (
+            target
+            if task == "regression"
+            else np.unique(target.astype(str), return_inverse=True)[1]
+        )
+        return cls(name, task, np.column_stack(columns), y, (low, high), np.array(categorical))
+
+    def part(self, columns: np.ndarray) -> tuple[np.ndarray, Bounds]:
+        """Return some of the columns and their bounds."""
+        low, high = self.bounds
+        return self.X[:, columns], (low[columns], high[columns])
+
+    def numbers(self) -> tuple[np.ndarray, Bounds]:
+        """Return the columns of numbers, clipped and scaled to [0, 1]."""
+        X, (low, high) = self.part(~self.categorical)
+        return (np.clip(X, low, high) - low) / (high - low), (
+            np.zeros(low.size),
+            np.ones(low.size),
+        )
 
 
 @dataclass(frozen=True)
@@ -72,36 +154,6 @@ class Case:
     make: dict[str, Callable[[float, int], Any]]
     rows: Callable[[int], tuple[tuple[Any, ...], Measure]]
     less_is_better: bool = False
-
-
-def extremes(X: np.ndarray) -> Bounds:
-    """Return the data's own bounds, of some width."""
-    low = X.min(axis=0)
-    return low, np.maximum(X.max(axis=0), low + 1e-3)
-
-
-def adult() -> tuple[np.ndarray, np.ndarray, Bounds, np.ndarray]:
-    """Return Adult with codes for categories, its target, bounds, and which are categories."""
-    bunch = load_adult()
-    columns, bounds = [], []
-    for name in bunch.data.columns:
-        column = bunch.data[name]
-        if name in bunch.categories:
-            values = list(bunch.categories[name])
-            codes = {value: code for code, value in enumerate(values)}
-            columns.append(np.array([codes.get(value, len(values)) for value in column], float))
-            bounds.append((0.0, float(len(values))))
-        else:
-            columns.append(column.to_numpy(dtype=float))
-            bounds.append(bunch.bounds[name])
-    low, high = np.array(bounds).T
-    categorical = np.array([name in bunch.categories for name in bunch.data.columns])
-    return (
-        np.column_stack(columns),
-        (bunch.target == ">50K").to_numpy().astype(int),
-        (low, high),
-        categorical,
-    )
 
 
 def supervised(X: np.ndarray, y: np.ndarray) -> Callable[[int], tuple[tuple[Any, ...], Measure]]:
@@ -147,13 +199,13 @@ def naive_bayes(data: str, X: np.ndarray, y: np.ndarray, bounds: Bounds) -> Case
     )
 
 
-def categories(X: np.ndarray, y: np.ndarray, sizes: np.ndarray) -> Case:
+def categories(data: str, X: np.ndarray, y: np.ndarray, sizes: np.ndarray) -> Case:
     """Return the case of naive Bayes on codes; diffprivlib has the Gaussian one alone."""
     bounds = np.zeros(sizes.size), sizes.astype(float)
     return Case(
         "CategoricalNB",
-        "adult, categories",
-        "AUC",
+        data,
+        "AUC" if np.unique(y).size == 2 else "accuracy",
         {
             "skprivacy": lambda e, s: DPCategoricalNB(
                 epsilon=e, n_categories=sizes, random_state=s
@@ -246,34 +298,29 @@ def clusters(data: str, X: np.ndarray, bounds: Bounds, k: int) -> Case:
     )
 
 
-def cases() -> Iterator[Case]:
-    """Yield all comparisons."""
-    X, y, (low, high), categorical = adult()
-    names = list(load_adult().data.columns)
-    numbers = [names.index(name) for name in NUMBERS]
-    number_bounds = low[numbers], high[numbers]
-    breast, wine, digits = load_breast_cancer(), load_wine(), load_digits()
-    digit_bounds = np.zeros(64), np.full(64, 16.0)
+def cases(table: Table) -> Iterator[Case]:
+    """Yield what a data set is used for."""
+    name, y = table.name, table.y
+    if table.task != "regression":
+        if np.count_nonzero(~table.categorical) >= 2:
+            X, bounds = table.part(~table.categorical)
+            yield naive_bayes(name, X, y, bounds)
+        if np.count_nonzero(table.categorical) >= 2:
+            X, (_, high) = table.part(table.categorical)
+            yield categories(name, X, y, high.astype(int))
+        yield trees(name, table.X, y, table.bounds, table.categorical)
+    if np.count_nonzero(~table.categorical) >= 3:
+        X, bounds = table.numbers()
+        n_classes = np.unique(y).size
+        yield clusters(name, X, bounds, n_classes if 3 <= n_classes <= 10 else 8)
+        yield components(name, X, bounds)
 
-    yield naive_bayes("adult, numbers", X[:, numbers], y, number_bounds)
-    for name, bunch in {"breast_cancer": breast, "wine": wine}.items():
-        yield naive_bayes(name, bunch.data, bunch.target, extremes(bunch.data))
-    yield naive_bayes("digits", digits.data, digits.target, digit_bounds)
-    yield categories(X[:, categorical], y, high[categorical].astype(int))
-    yield components("adult, numbers", X[:, numbers], number_bounds)
-    yield components("breast_cancer, 10", breast.data[:, :10], extremes(breast.data[:, :10]))
-    yield components("wine", wine.data, extremes(wine.data))
-    yield components("digits", digits.data, digit_bounds)
-    three = [names.index(name) for name in ("age", "education_num", "hours_per_week")]
-    scaled = (X[:, three] - low[three]) / (high[three] - low[three])
-    yield clusters("adult, 3 numbers", scaled, (np.zeros(3), np.ones(3)), 6)
+
+def blobs() -> Iterator[Case]:
+    """Yield clusters as they are in textbooks."""
     for n_rows in (20_000, 2_000):
-        blobs, _ = make_blobs(n_rows, 5, centers=8, center_box=(-10, 10), random_state=0)
-        yield clusters(f"blobs {n_rows} x 5", blobs, (np.full(5, -15.0), np.full(5, 15.0)), 8)
-    yield clusters("digits", digits.data, digit_bounds, 10)
-    yield trees("adult", X, y, (low, high), categorical)
-    yield trees("digits", digits.data, digits.target, digit_bounds, None)
-    yield trees("breast_cancer", breast.data, breast.target, extremes(breast.data), None)
+        X, _ = make_blobs(n_rows, 5, centers=8, center_box=(-10, 10), random_state=0)
+        yield clusters(f"blobs {n_rows} x 5", X, (np.full(5, -15.0), np.full(5, 15.0)), 8)
 
 
 def fits_in_time(model: Any, rows: tuple[Any, ...]) -> bool:
@@ -297,11 +344,11 @@ def fits_in_time(model: Any, rows: tuple[Any, ...]) -> bool:
     return True
 
 
-def run(case: Case, repeats: int) -> Iterator[dict[str, Any]]:
+def run(case: Case, repeats: int, epsilons: list[float]) -> Iterator[dict[str, Any]]:
     """Yield a result for each budget and contender."""
     unit = 1.0
     for contender in ("scikit-learn", *(name for name in case.make if name != "scikit-learn")):
-        for epsilon in (np.inf,) if contender == "scikit-learn" else EPSILONS:
+        for epsilon in (np.inf,) if contender == "scikit-learn" else epsilons:
             values, seconds = [], []
             for seed in range(repeats):
                 rows, measure = case.rows(seed)
@@ -335,29 +382,38 @@ def line(result: dict[str, Any]) -> str:
     )
 
 
-def main(repeats: int, output: str | None, only: list[str]) -> None:
+def main() -> None:
     """Print the table and write the results."""
-    packages = ("skprivacy", "diffprivlib", "scikit-learn", "numpy", "scipy")
-    versions = {package: version(package) for package in packages}
-    print(f"seeds 0 to {repeats - 1}; {versions}")
-    print("learner       data               measure               contender             epsilon")
-    results = []
-    for case in cases():
-        if only and case.learner not in only:
-            continue
-        for result in run(case, repeats):
-            print(line(result), flush=True)
-            results.append(result)
-    if output is not None:
-        report = {"seeds": list(range(repeats)), "versions": versions, "results": results}
-        Path(output).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sets", nargs="+", default=["development"], help="lists, names or blobs")
+    parser.add_argument("--learners", nargs="+", default=list(LEARNERS), choices=LEARNERS)
+    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--epsilons", nargs="+", type=float, default=list(EPSILONS))
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    packages = ("skprivacy", "diffprivlib", "scikit-learn", "numpy", "scipy", "pandas")
+    setting = {
+        "versions": {package: version(package) for package in packages},
+        "splits": options.splits,
+        "seeds": "split s has random_state s, noise s",
+        "epsilons": options.epsilons,
+        "limit_seconds": LIMIT,
+        "most_rows": MOST_ROWS,
+    }
+    print(json.dumps(setting))
+    results: list[dict[str, Any]] = []
+    for name in [n for chosen in options.sets for n in LISTS.get(chosen, (chosen,))]:
+        for case in blobs() if name == "blobs" else cases(Table.load(name)):
+            if case.learner not in options.learners:
+                continue
+            for result in run(case, options.splits, options.epsilons):
+                print(line(result), flush=True)
+                results.append(result)
+        if options.output:
+            options.output.write_text(json.dumps({**setting, "results": results}, indent=1))
 
 
 if __name__ == "__main__":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # diffprivlib's of its leaks
-        main(
-            int(sys.argv[1]) if len(sys.argv) > 1 else 5,
-            sys.argv[2] if len(sys.argv) > 2 else None,
-            sys.argv[3:],
-        )
+        main()

@@ -122,8 +122,6 @@ def with_accountant(estimator, adjacency):
 def expected_failures(estimator):
     if not hasattr(estimator, "max_weight"):
         return {}
-    if isinstance(estimator, DPKMeans) and estimator.epsilon <= 1:
-        return {}  # so few rows are below the noise of the tree, whatever their weights
     # There a row of weight 2 stands for two rows; here weights above max_weight are clipped.
     reason = "weights above max_weight are clipped"
     if isinstance(estimator, AdversariallyRegularizedClassifier):

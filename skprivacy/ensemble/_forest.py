@@ -30,9 +30,9 @@ CUTS_SHARE, FACTOR_SHARE = 0.07, 0.03
 
 FACTORS = 2.0 ** np.arange(0.5, 4.5, 0.5)
 
-LEAST_DEPTH, MOST_DEPTH = 2, 8
-ROWS_PER_NOISE = 2.0
-"""A leaf should have so many times as many rows as the standard deviation of its noise."""
+LEAST_DEPTH, MOST_DEPTH = 3, 8
+ROWS_PER_NOISE = 0.7
+"""Each count of a leaf should have so many times as many rows as its noise is large."""
 
 
 class PrivateForest(DPEstimator):
@@ -165,7 +165,8 @@ class PrivateForest(DPEstimator):
     def _suitable_depth(self, n_rows: float, release: Release) -> int:
         """Return a depth at which the leaves of so many rows are seen above their noise."""
         noise = release.mechanism(LEAVES).calibrated_noise() * math.sqrt(self.n_estimators)
-        leaves = n_rows / (ROWS_PER_NOISE * noise)
+        n_counts = 2 if release.facts.classes is None else len(release.facts.classes)
+        leaves = n_rows / (ROWS_PER_NOISE * n_counts * noise)
         return int(np.clip(math.log2(max(leaves, 1.0)), LEAST_DEPTH, MOST_DEPTH))
 
     def _lots(self) -> np.random.Generator:

@@ -36,7 +36,7 @@ class DPExtraTreesRegressor(RegressorMixin, PrivateForest):
         reproducible, which protects nobody: the receipt says so.
     max_depth : int, default=None
         Number of questions of each tree, at most 16; all of its 2 ** max_depth leaves
-        are asked the same ones. None: 2 to 8, by the released number of rows.
+        are asked the same ones. None: 3 to 8, by the released number of rows.
     bounds : tuple (low, high), default=None
         Public bounds of the columns, numbers or one number a column; those of categories
         are not used. None: found privately with 8 % of the budget, or taken from a

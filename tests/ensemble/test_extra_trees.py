@@ -99,7 +99,7 @@ def test_depth_grows_with_the_rows():
         X = rng.uniform(size=(n_rows, 1))
         model = DPExtraTreesRegressor(4, bounds=(0, 1), y_bounds=(0, 1)).fit(X, X[:, 0])
         depths.append(model._trees.columns.shape[1])
-    assert depths[0] == 2 < depths[1] < depths[2] == 8
+    assert depths[0] == 3 < depths[1] < depths[2] == 8
     fixed = DPExtraTreesRegressor(4, bounds=(0, 1), y_bounds=(0, 1), max_depth=10)
     assert fixed.fit(X[:100], X[:100, 0])._trees.columns.shape == (4, 10)
 
