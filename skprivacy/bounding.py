@@ -10,13 +10,22 @@ Bounds that an earlier private step has released already are public facts (see
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.special import ndtri
 
-from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
+from .mechanisms import (
+    ColumnScaler,
+    GaussianHistogram,
+    Mechanism,
+    Rows,
+    is_sparse,
+    row_blocks,
+    row_norms,
+)
 from .plan import Facts
 
 if TYPE_CHECKING:
@@ -44,6 +53,9 @@ NORM_CELLS, NORM_OCTAVES = 32, 8
 """Few cells, since the noise of their sums counts more than a norm a little too large."""
 
 NORM_QUANTILE = 0.99
+
+NORM_UNITS, TINY = 2.0**20, 1e-280
+"""Units of `largest` that norms are found in; below `TINY` there are no such units."""
 
 LARGEST_BOUND = 1e300
 
@@ -177,7 +189,13 @@ def find_norm(
 
     def cell(block: np.ndarray) -> np.ndarray:
         # Comparisons are exact where a logarithm isn't: a row's cell depends on it alone.
-        return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
+        least, most = _norm_range(block, largest)
+        cells = np.searchsorted(edges[:-1], least)
+        unclear = ~(edges[np.minimum(cells, NORM_CELLS)] >= most)
+        unclear &= cells < NORM_CELLS
+        if unclear.any():
+            cells[unclear] = np.searchsorted(edges[:-1], row_norms(block[unclear]))
+        return cells[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
     noise = release.noise_scales[NORM]
@@ -193,6 +211,25 @@ def find_norm(
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
     return float(edges[reached])
+
+
+def _norm_range(block: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds from below and above of what `row_norms` finds, 2^-20 sqrt(d) apart.
+
+    In units of 2^-20 of `largest`, and truncated to integers, the entries of rows up to 64
+    times that long have squares with an exact sum: both depend on the row alone, in
+    whatever order the squares are added.
+    """
+    if not TINY < largest < 1 / TINY:
+        norms = row_norms(block)
+        return norms, norms
+    with np.errstate(over="ignore", invalid="ignore"):
+        units = block * (NORM_UNITS / largest)
+        np.trunc(units, out=units)
+        squares = np.einsum("ij,ij->i", units, units)
+    norms = np.sqrt(squares) * (largest / NORM_UNITS)
+    lost = block.shape[1] ** 0.5 * (largest / NORM_UNITS)
+    return norms * (1 - 2.0**-48), (norms + lost) * (1 + (block.shape[1] + 64) * 2.0**-52)
 
 
 def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, np.ndarray] | None:
@@ -358,8 +395,19 @@ class RowScaling:
         self, X: np.ndarray, clipping_norm: float | None, largest: float, release: "Release"
     ) -> Self:
         if clipping_norm is None:
-            clipping_norm = find_norm(lambda: map(self.apply, row_blocks(X)), largest, release)
+            clipping_norm = find_norm(lambda: self._blocks(X), largest, release)
         return type(self)(self.middle, self.half, self.clip, float(clipping_norm))
+
+    def _blocks(self, X: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the scaled rows, each block written over by the next."""
+        if is_sparse(X):
+            yield from map(self.apply, row_blocks(X))
+            return
+        low, high = self.bounds or (None, None)
+        limit = 1.0 if self.clip else None
+        yield from ColumnScaler(
+            low, high, self.middle, 1.0 / np.maximum(self.half, TINY), limit
+        ).blocks(X)
 
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return the scaled rows of a block, in float64."""
