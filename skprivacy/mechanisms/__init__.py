@@ -42,10 +42,8 @@ from ._unprotected import Unprotected
 from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
-    "ColumnScaler",
-    "cached_rows",
-    "cached_slices",
     "CellRows",
+    "ColumnScaler",
     "ConfidentVotes",
     "Draw",
     "GaussianCellCounts",
@@ -71,6 +69,8 @@ __all__ = [
     "Term",
     "Unprotected",
     "Votes",
+    "cached_rows",
+    "cached_slices",
     "is_sparse",
     "one_entry_a_place",
     "random_source",

@@ -114,7 +114,10 @@ class ColumnScaler:
 
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return what becomes of a block; the next call writes over it."""
-        n_rows = block.shape[0]
+        n_rows, most = block.shape[0], self._buffer.shape[0]
+        if n_rows > most:
+            parts = [self.apply(block[i : i + most]).copy() for i in range(0, n_rows, most)]
+            return np.concatenate(parts)
         out = self._buffer[:n_rows]
         if block.dtype != np.float64 or not block.flags.c_contiguous:
             np.copyto(out, block)
