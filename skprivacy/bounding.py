@@ -22,6 +22,7 @@ from .mechanisms import (
     GaussianHistogram,
     Mechanism,
     Rows,
+    cached_slices,
     is_sparse,
     row_blocks,
     row_norms,
@@ -92,7 +93,7 @@ def find_range(
         Whether the column's values were seen above the noise; where not, the range is
         [-1, 1] and means nothing.
     """
-    counts = release.sum(names[0], lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
+    counts = release.sum(names[0], lambda: map(_magnitude, _cached_blocks(X)), n_cells=N_MAGNITUDES)
     thresholds = release.noise_scales[names[0]] * _evidence(_magnitude_weights())
     first, last = _occupied(counts, thresholds)
     # A column that is mostly 0 has the range of the central cell: clipped to it, other values
@@ -104,12 +105,18 @@ def find_range(
 
     width = (high - low) / N_POSITIONS
 
+    scaler = ColumnScaler(None, None, low, 1.0 / width)
+
     def position(block: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
-            cells = np.floor((block - low) / width)
-        return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
+            cells = np.floor(scaler.apply(block))
+            np.clip(cells, -1.0, N_POSITIONS, out=cells)
+            missing = np.isnan(cells)
+            if missing.any():
+                cells[missing] = -1.0
+        return cells.astype(np.int64)
 
-    counts = release.sum(names[1], lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
+    counts = release.sum(names[1], lambda: map(position, _cached_blocks(X)), n_cells=N_POSITIONS)
     thresholds = release.noise_scales[names[1]] * _evidence(np.ones(N_POSITIONS))
     first, last = _occupied(counts, thresholds)
     cells = np.arange(N_POSITIONS)
@@ -127,12 +134,31 @@ def find_range(
 
 def _magnitude(block: np.ndarray) -> np.ndarray:
     """Return the cell of each entry on the line of signed powers of two; -1 for NaN."""
-    _, exponent = np.frexp(block)
-    # 2^k <= |x| < 2^(k+1) has exponent k + 1 and takes cell k - SMALLEST_EXPONENT + 1.
-    offset = np.clip(exponent - SMALLEST_EXPONENT, 0, CENTRE)
-    offset = np.where(block == 0, 0, np.where(np.isinf(block), CENTRE, offset))
-    cells = CENTRE + np.where(block < 0, -offset, offset)
-    return np.where(np.isnan(block), -1, cells)
+    values = np.ascontiguousarray(block, dtype=np.float64)
+    # The upper twelve bits of a float are its sign and its exponent.
+    cells = np.take(_CELLS, values.view(np.uint64) >> np.uint64(52))
+    missing = np.isnan(values)
+    if missing.any():
+        cells[missing] = -1
+    return cells
+
+
+def _cells_of_upper_bits() -> np.ndarray:
+    """Return the cell of each sign and exponent."""
+    # 2^k <= |x| < 2^(k+1) has the biased exponent k + 1023, and cell k - SMALLEST_EXPONENT + 1.
+    offset = np.clip(np.arange(2048) - 1022 - SMALLEST_EXPONENT, 0, CENTRE)
+    return np.concatenate([CENTRE + offset, CENTRE - offset])
+
+
+_CELLS = _cells_of_upper_bits()
+
+
+def _cached_blocks(X: np.ndarray) -> Iterator[np.ndarray]:
+    if is_sparse(X):
+        yield from row_blocks(X)
+        return
+    for rows in cached_slices(*X.shape):
+        yield X[rows]
 
 
 def _magnitude_edges() -> np.ndarray:
