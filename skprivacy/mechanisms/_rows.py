@@ -16,7 +16,7 @@ from ._rounded import fold_columns
 BLOCK_ROWS = 8192
 """Rows of one block: a block of a hundred columns stays in cache."""
 
-BLOCK_VALUES = 2**20
+BLOCK_VALUES = 2**17
 """Values of a block of sparse rows made dense."""
 
 CACHED_VALUES = 2**17

@@ -50,7 +50,7 @@ SMALLEST_HALF = 1e-300
 
 NORM_UNITS = 2.0**16
 
-BLOCK_VALUES = 2**18
+BLOCK_VALUES = 2**17
 """Values of a block made for a sum over all rows."""
 
 
@@ -80,7 +80,8 @@ def quick_norms(block: Block, radius: float) -> np.ndarray:
     if is_sparse(block):
         return block_norms(block)
     with np.errstate(over="ignore", invalid="ignore"):
-        units = np.trunc(block * (NORM_UNITS / radius))
+        units = block * (NORM_UNITS / radius)
+        np.trunc(units, out=units)
         squares = np.einsum("ij,ij->i", units, units)
     # Truncation takes less than 1 from an entry, and the product's rounding next to nothing.
     lost = block.shape[1] ** 0.5 * (1 + 2.0**-30)
@@ -146,7 +147,7 @@ class UnitRows(_Rows):
         shape = (X.shape[0], n_features + (constant != 0))
         # A little inside, so that rounding to the grid takes no row out of the ball.
         self._inside = (INSIDE - shape[1] ** 0.5 * ROW_GRID) / ROW_GRID
-        self._appended = float(np.rint(constant * (self._inside / radius)))
+        self.appended = float(np.rint(constant * (self._inside / radius)))
         half = np.maximum(scaling.half, SMALLEST_HALF)
         low, high = scaling.bounds or (None, None)
         factor = self._inside / radius / half
@@ -185,7 +186,7 @@ class UnitRows(_Rows):
             return self._make_units(rows)[:2]
         units = self._scaler.apply(self._X[rows])
         np.rint(units, out=units)
-        appended = np.full(units.shape[0], self._appended)
+        appended = np.full(units.shape[0], self.appended)
         indices, clipped = self._longer
         first, stop = np.searchsorted(indices, [rows.start, rows.stop])
         if stop > first:
@@ -200,10 +201,10 @@ class UnitRows(_Rows):
         block = self._X[rows]
         units = self._scaler.apply(block)
         np.rint(units, out=units)
-        appended = np.full(block.shape[0], self._appended)
+        appended = np.full(block.shape[0], self.appended)
         # Sums of squares of integers up to 2^20 are exact, and one that passes 2^40 stays above.
         squares = np.einsum("ij,ij->i", units, units)
-        longer = np.flatnonzero(~(squares <= 2.0**40 - self._appended**2))
+        longer = np.flatnonzero(~(squares <= 2.0**40 - self.appended**2))
         if longer.size:
             whole = np.empty((longer.size, self.shape[1]))
             whole[:, : block.shape[1]] = self._scaling.apply(block[longer])
@@ -256,8 +257,8 @@ class ShapedRows(_Rows):
 
     def __init__(self, unit: UnitRows, shape: Shape, *, clip: bool = True) -> None:
         self._unit, self._matrix, self.clipped = unit, shape.matrix, clip
-        self._factors = np.zeros(unit.shape[0] if clip else 0)
-        self._appended: np.ndarray | None = None
+        self._factors = np.zeros(unit.shape[0] if clip else 0, dtype=np.float32)
+        self._ends: np.ndarray | None = None
         dense = shape.matrix.ndim == 2 or not unit.sparse
         super().__init__(unit.shape, keep=dense)
 
@@ -276,7 +277,8 @@ class ShapedRows(_Rows):
     def _clip(self, rows: slice, block: Block) -> np.ndarray:
         found = self._factors[rows]
         if (found == 0.0).any():
-            found[:] = INSIDE / np.maximum(quick_norms(block, 1.0), 1.0)
+            # Rounded to single precision, they come out no larger.
+            found[:] = (1 - 2.0**-23) / np.maximum(quick_norms(block, 1.0), 1.0)
         return found
 
     def _product(self, units: Block, appended: np.ndarray | None) -> Block:
@@ -295,9 +297,17 @@ class ShapedRows(_Rows):
         matrix = self._matrix * ROW_GRID
         if appended is None:
             return (units.toarray() if is_sparse(units) else units) @ matrix
-        block = units @ matrix[:-1]
-        block += np.multiply.outer(appended, matrix[-1])
-        return np.asarray(block)
+        block = np.asarray(units @ matrix[:-1])
+        if self._ends is None:
+            n_rows = cached_rows(self.shape[1] - 1)
+            self._ends = np.tile(self._unit.appended * matrix[-1], (n_rows, 1))
+        if len(block) <= len(self._ends):
+            block += self._ends[: len(block)]
+            others = np.flatnonzero(appended != self._unit.appended)
+            block[others] += np.multiply.outer(appended[others] - self._unit.appended, matrix[-1])
+        else:
+            block += np.multiply.outer(appended, matrix[-1])
+        return block
 
     def _make(self, rows: slice) -> Block:
         block = self._product(*self._unit.units(rows))

@@ -32,11 +32,12 @@ DENSE_SIZE = 1500
 """Up to this many coefficients the Hessian is formed; beyond, quasi-Newton steps do the work."""
 
 MAX_STEPS, MAX_RESTARTS, MAX_DRAFTS = 100, 3, 40
-STRIDES, ROUGH_STEPS = (128, 16), 12
-"""Every so many-th block is looked at first, and how many steps are taken there."""
+STRIDES, ROUGH_STEPS = (128, 16, 4), 12
+"""Every so many-th block is looked at first, for up to two of these numbers with enough rows,
+and how many steps are taken there."""
 
-FINE_STRIDE = 4
-"""Of blocks whose Hessian is taken near the minimum, for the steps that lead there."""
+FINER = 4
+"""So many times the rows are looked at for the Hessian near the minimum."""
 
 ROWS_A_COEFFICIENT = 100
 """With fewer rows for each coefficient, a part of the blocks tells too little."""
@@ -313,7 +314,9 @@ def _drafted(
     """
     w = np.zeros(objective.linear.size)
     n_rows, size = objective.Z.shape[0], w.size
-    strides = [one for one in STRIDES if n_rows >= one * ROWS_A_COEFFICIENT * size] or [1]
+    usable = [one for one in STRIDES if n_rows >= one * ROWS_A_COEFFICIENT * size]
+    strides = usable[:2] or [1]
+    fine = max(1, strides[-1] // FINER)
     for stride in strides:
 
         def evaluate(point: np.ndarray, *, hessian: bool = False, one: int = stride) -> Evaluation:
@@ -347,7 +350,7 @@ def _drafted(
         w, current = w + step, trial
         if not refined:
             refined, pairs = True, []
-            factor = objective.draft(draft, w, hessian=True, stride=FINE_STRIDE).factor()
+            factor = objective.draft(draft, w, hessian=True, stride=fine).factor()
     return w, factor, False
 
 
