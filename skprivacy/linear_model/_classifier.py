@@ -128,7 +128,8 @@ class LinearClassifier(ScoreMixin, DPEstimator):
         release: Release,
     ) -> None:
         classes = self._public_classes(y)
-        codes = np.searchsorted(classes, np.asarray(y))
+        # As small as they can be, beside rows that may be in single precision.
+        codes = np.searchsorted(classes, np.asarray(y)).astype(np.min_scalar_type(-classes.size))
         weights = self._unit_weights(sample_weight)
         scaling = row_scaling(
             X, self.bounds, self.clipping_norm, release, centre=self.fit_intercept
@@ -172,7 +173,7 @@ class LinearClassifier(ScoreMixin, DPEstimator):
                 theta = release.solve(
                     name,
                     problem.rows,
-                    np.where(codes == positive, 1.0, -1.0),
+                    np.where(codes == positive, np.int8(1), np.int8(-1)),
                     regularization=problem.regularization(
                         release,
                         name,

@@ -25,7 +25,16 @@ from ._groups import GaussianGroupMoments
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
-from ._rows import Rows, is_sparse, one_entry_a_place, row_blocks, row_norms
+from ._rows import (
+    ColumnScaler,
+    Rows,
+    cached_rows,
+    cached_slices,
+    is_sparse,
+    one_entry_a_place,
+    row_blocks,
+    row_norms,
+)
 from ._selection import PermuteAndFlip
 from ._split import GaussianSplitHistogram
 from ._subsampled import SubsampledGradients
@@ -34,6 +43,7 @@ from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
     "CellRows",
+    "ColumnScaler",
     "ConfidentVotes",
     "Draw",
     "GaussianCellCounts",
@@ -59,6 +69,8 @@ __all__ = [
     "Term",
     "Unprotected",
     "Votes",
+    "cached_rows",
+    "cached_slices",
     "is_sparse",
     "one_entry_a_place",
     "random_source",
