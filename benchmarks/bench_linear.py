@@ -1,6 +1,6 @@
 """Private linear models beside diffprivlib's and scikit-learn's: accuracy and fit times.
 
-python benchmarks/bench_linear.py [--sets chosen-on|looked-at-once|development|held-out|NAME ...] [--splits N]
+python benchmarks/bench_linear.py [--sets LIST|NAME ...] [--splits N]
     [--epsilons E ...] [--scale N_ROWS] [--output FILE]
 
 All get the same rows: numbers scaled to [0, 1] by bounds that stand for public ones (those

@@ -2,8 +2,8 @@
 
 `load_dataset` gives every set in one form: rows, target and the facts about the columns
 that are public (`bounds`, `categories`; empty where nothing is publicly known; `target_bounds`,
-None where not). Adult ships with the package, five sets with scikit-learn, the others with the ``benchmark``
-extra.
+None where not). Adult ships with the package, five sets with scikit-learn, the others with
+the ``benchmark`` extra.
 """
 
 from sklearn.utils import Bunch
@@ -62,9 +62,9 @@ def load_dataset(name: str) -> Bunch:
     sklearn.utils.Bunch
         With attributes ``name``, ``data``, ``target``, ``feature_names``,
         ``target_names``, ``task``, ``bounds``, ``categories``, ``target_bounds`` and
-        ``DESCR``. Data is an array for scikit-learn's sets, a pandas data frame for those of the ``benchmark``
-        extra, and for Adult a data frame where pandas is installed. Adult comes without
-        the rows that have missing values.
+        ``DESCR``. Data is an array for scikit-learn's sets, a pandas data frame for those of
+        the ``benchmark`` extra, and for Adult a data frame where pandas is installed. Adult
+        comes without the rows that have missing values.
 
     Raises
     ------
