@@ -51,8 +51,8 @@ class Setting:
         The budget of one fit of the whole pipeline.
     facts : Facts
         Public facts about the rows, in the form that the pipeline gets.
-    classes : tuple of str
-        Public class labels; empty where the target is a number or there is none.
+    classes : tuple of int
+        Codes of the public class labels; empty where the target is a number or there is none.
     seed : int
         Seed of noise and solvers.
     target_bounds : (float, float) or None, default=None
@@ -62,7 +62,7 @@ class Setting:
     epsilon: float
     delta: float
     facts: Facts
-    classes: tuple[str, ...]
+    classes: tuple[int, ...]
     seed: int
     target_bounds: tuple[float, float] | None = None
 

@@ -26,8 +26,8 @@ PRICES = {"fit_seconds": "fit, s", "epsilon_spent": "epsilon spent"}
 class SummaryRow:
     """A pipeline at one epsilon: means and standard deviations over the splits.
 
-    Scores that the pipeline does not have are left out. The standard deviation is NaN for a
-    single split, and `error` is that of the first fit
+    Scores that the pipeline does not have are NaN, and so is the standard deviation for a
+    single split; `error` is that of the first fit
     that did not run.
     """
 

@@ -162,6 +162,9 @@ def run_benchmark(problem: Problem, options: Options, ledger: PrivacyAccountant)
     if not specs:
         raise BenchmarkError("; ".join(f"{name}: {why}" for name, why in skipped.items()))
     splits = _splits(problem, options)
+    # Labels as codes: diffprivlib's forest takes text and learns nothing from it.
+    codes = tuple(range(len(problem.classes)))
+    y = np.searchsorted(problem.classes, problem.target) if codes else problem.target
 
     def tasks() -> Iterator[tuple[PipelineSpec, Setting, int]]:
         for repeat in range(options.repeats):
@@ -171,7 +174,7 @@ def run_benchmark(problem: Problem, options: Options, ledger: PrivacyAccountant)
                         epsilon=epsilon,
                         delta=options.delta,
                         facts=forms[spec.rows].facts,
-                        classes=problem.classes,
+                        classes=codes,
                         seed=options.seed + repeat,
                         target_bounds=problem.target_bounds,
                     )
@@ -185,7 +188,7 @@ def run_benchmark(problem: Problem, options: Options, ledger: PrivacyAccountant)
             setting,
             repeat,
             forms[spec.rows].X,
-            problem.target,
+            y,
             splits[repeat],
             ledger,
         )
@@ -266,7 +269,7 @@ def run_fit(
     X : array of shape (n_rows, n_columns)
         Rows, in the form that the pipeline asks for.
     y : array of shape (n_rows,)
-        Labels or numbers; not used if the task is unsupervised.
+        Codes of labels, or numbers; not used if the task is unsupervised.
     split : tuple of two arrays of int
         Training and test rows.
     ledger : PrivacyAccountant

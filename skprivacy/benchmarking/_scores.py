@@ -25,7 +25,7 @@ METRICS: dict[str, dict[str, str]] = {
 
 
 def score(
-    model: Any, X: np.ndarray, y: np.ndarray, task: str, classes: tuple[str, ...] = ()
+    model: Any, X: np.ndarray, y: np.ndarray, task: str, classes: tuple[int, ...] = ()
 ) -> dict[str, float]:
     """Return the scores of a fitted pipeline.
 
@@ -35,10 +35,10 @@ def score(
     X : array of shape (n_rows, n_columns)
         Rows that it was not fitted on.
     y : array of shape (n_rows,)
-        Their labels or numbers; not used if the task is unsupervised.
+        Codes of their labels, or numbers; not used if the task is unsupervised.
     task : {"classification", "regression", "unsupervised"}
-    classes : tuple of str, default=()
-        All labels, sorted.
+    classes : tuple of int, default=()
+        Codes of all labels, sorted.
 
     Returns
     -------
