@@ -115,7 +115,20 @@ PACKAGED: dict[str, PackagedDataset] = {
         above=0.0,
     ),
     "diamonds": _regression(
-        "ggplot2", "diamonds", "price", "diamonds; log price", log=True, target_bounds=(5.0, 10.0)
+        "ggplot2",
+        "diamonds",
+        "price",
+        "diamonds; log price",
+        log=True,
+        bounds={
+            "carat": (0.2, 5.01),
+            "depth": (43.0, 79.0),
+            "table": (43.0, 95.0),
+            "x": (0.0, 10.74),
+            "y": (0.0, 58.9),
+            "z": (0.0, 31.8),
+        },
+        target_bounds=(5.0, 10.0),
     ),
     "hotel_rates": _regression(
         "modeldata",
