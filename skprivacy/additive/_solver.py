@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mechanisms import CellRows, Residuals, RoundSums, Term
+from ..mechanisms import CellBlock, CellRows, Residuals, RoundSums, Term, spread
 from ._bins import Bins
 from ._losses import Loss
 from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
@@ -226,22 +226,15 @@ class AdditiveSolver:
 
     def _residuals(self, cells: CellRows) -> Residuals:
         """Return the function that gives the rows' residuals to a sum over `cells`."""
-        n_outputs = self._loss.offset.size
-        tables = [np.zeros((*shape, n_outputs)) for shape in self._cells.shapes]
-        for shape, value in zip(self._shapes, self._values(self._coefficients), strict=True):
-            table = shape.term.table
-            tables[table] += shape.term.spread(value, self._cells.shapes[table])
-        flat = [np.ascontiguousarray(table.reshape(-1, n_outputs).T) for table in tables]
+        values = self._values(self._coefficients)
+        values[0] = values[0] + self._loss.offset
+        terms = [shape.term for shape in self._shapes]
+        tables = spread(terms, values, self._cells.shapes)
 
-        def residuals(rows: slice, codes: Sequence[np.ndarray]) -> np.ndarray:
-            if cells is not self._cells:
-                codes = [code[rows] for code in self._cells.codes]
-            scores = np.empty((n_outputs, codes[0].size))
-            for k, offset in enumerate(self._loss.offset):
-                scores[k] = offset
-                for table, code in zip(flat, codes, strict=True):
-                    scores[k] += table[k][code]
-            return self._loss.residuals(scores, rows)
+        def residuals(block: CellBlock) -> np.ndarray:
+            own = block if cells is self._cells else CellBlock(self._cells, block.rows)
+            scores = np.ascontiguousarray(own.scores(tables).T)
+            return self._loss.residuals(scores, block.rows)
 
         return residuals
 

@@ -6,14 +6,7 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
-from ._cells import (
-    CellRows,
-    GaussianCellCounts,
-    GaussianRounds,
-    Residuals,
-    RoundSums,
-    Term,
-)
+from ._cells import GaussianCellCounts, GaussianRounds, Residuals, RoundSums
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -22,6 +15,7 @@ from ._gaussian import (
     GaussianSum,
 )
 from ._groups import GaussianGroupMoments
+from ._joint import CellBlock, CellRows, Term, spread
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
@@ -33,6 +27,7 @@ from ._unprotected import Unprotected
 from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "CellBlock",
     "CellRows",
     "ConfidentVotes",
     "Draw",
@@ -67,4 +62,5 @@ __all__ = [
     "rounded_up",
     "row_blocks",
     "row_norms",
+    "spread",
 ]
