@@ -171,8 +171,10 @@ def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: floa
 
 
 def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
-    inside = (codes >= 0) & (codes < n_cells)
-    sums = np.bincount(codes[inside].astype(np.int64), unit[inside], minlength=n_cells)
+    if codes.size and (codes.min() < 0 or codes.max() >= n_cells):
+        inside = (codes >= 0) & (codes < n_cells)
+        codes, unit = codes[inside], unit[inside]
+    sums = np.bincount(codes.astype(np.int64, copy=False), unit, minlength=n_cells)
     return np.asarray(sums.astype(np.int64))
 
 
