@@ -65,6 +65,7 @@ class FineCells:
         numeric = np.array([edge is not None for edge in self.edges])
         self._numeric, self._categorical = np.flatnonzero(numeric), np.flatnonzero(~numeric)
         self._low, self._high = (bound[numeric, np.newaxis] for bound in bounds)
+        self._inner = [edge for edge in self.edges if edge is not None]
         self._make_buckets()
         if X.size <= KEPT_CODES:
             self._kept = np.empty(X.shape[::-1], dtype=np.uint16)
@@ -121,30 +122,24 @@ class FineCells:
         return self._found(rows) if self._kept is None else self._kept[:, rows]
 
     def _make_buckets(self) -> None:
-        edges = [self.edges[j] for j in self._numeric]
-        shape = (len(edges), N_BUCKETS + 2)
-        self._before = np.zeros(shape, dtype=np.intp)
-        self._edge_inside = np.full(shape, np.inf)
-        self._is_crowded = np.zeros(shape, dtype=bool)
-        self._first, self._scale = np.zeros((len(edges), 1)), np.zeros((len(edges), 1))
-        for row, (j, edge) in enumerate(zip(self._numeric, edges, strict=True)):
-            assert edge is not None
-            if edge.size > 1:
-                width = edge[-1] - edge[0]
-                scale = N_BUCKETS / width
-                # Where the width overflows, all values are in one crowded bucket.
-                if 0 < scale < np.inf:
-                    self._first[row], self._scale[row] = edge[0], scale
-            places = self._buckets(edge[np.newaxis], slice(row, row + 1))[0]
+        shape = (len(self._inner), N_BUCKETS + 2)
+        before, inside = np.zeros(shape, dtype=np.intp), np.full(shape, np.inf)
+        crowded = np.zeros(shape, dtype=bool)
+        self._first, self._scale = np.zeros((shape[0], 1)), np.zeros((shape[0], 1))
+        for row, (j, edges) in enumerate(zip(self._numeric, self._inner, strict=True)):
+            scale = N_BUCKETS / (edges[-1] - edges[0]) if edges.size > 1 else 0.0
+            # Where the width overflows, all values are in one crowded bucket.
+            if 0 < scale < np.inf:
+                self._first[row], self._scale[row] = edges[0], scale
+            places = self._buckets(edges[np.newaxis], slice(row, row + 1))[0]
             counts = np.bincount(places, minlength=N_BUCKETS + 2)
-            self._before[row] = np.cumsum(counts) - counts
-            self._before[row, -1] = self._sizes[j] - 1
-            self._edge_inside[row, places] = edge
-            self._is_crowded[row] = counts > 1
-        self._start = np.arange(len(edges))[:, np.newaxis] * (N_BUCKETS + 2)
-        self._before, self._edge_inside = self._before.ravel(), self._edge_inside.ravel()
-        self._any_crowded = bool(self._is_crowded.any())
-        self._is_crowded = self._is_crowded.ravel()
+            before[row] = np.cumsum(counts) - counts
+            before[row, -1] = self._sizes[j] - 1
+            inside[row, places] = edges
+            crowded[row] = counts > 1
+        self._start = np.arange(shape[0])[:, np.newaxis] * shape[1]
+        self._before, self._edge_inside = before.ravel(), inside.ravel()
+        self._crowded, self._any_crowded = crowded.ravel(), bool(crowded.any())
 
     def _buckets(self, values: np.ndarray, columns: slice) -> np.ndarray:
         """Return the bucket of numbers, of shape (n_columns, n): monotone in the number.
@@ -169,23 +164,18 @@ class FineCells:
             np.clip(numbers, self._low, self._high, out=numbers)
             places = self._buckets(numbers, slice(None))
             places += self._start
-            found = self._before.take(places)
-            found += numbers >= self._edge_inside.take(places)
+            above = numbers >= self._edge_inside.take(places)
+            found = np.asarray(self._before.take(places) + above)
             if self._any_crowded:
                 self._search_crowded(numbers, places, found)
             codes[self._numeric] = found
         return codes
 
     def _search_crowded(self, numbers: np.ndarray, places: np.ndarray, found: np.ndarray) -> None:
-        crowded = self._is_crowded.take(places)
-        for row, j in enumerate(self._numeric):
+        crowded = self._crowded.take(places)
+        for row, (j, edges) in enumerate(zip(self._numeric, self._inner, strict=True)):
             which = np.flatnonzero(crowded[row])
             if which.size:
                 values = numbers[row, which]
-                edges = self.edges[j]
-                assert edges is not None
-                found[row, which] = np.where(
-                    np.isnan(values),
-                    self._sizes[j] - 1,
-                    np.searchsorted(edges, values, side="right"),
-                )
+                cells = np.searchsorted(edges, values, side="right")
+                found[row, which] = np.where(np.isnan(values), self._sizes[j] - 1, cells)

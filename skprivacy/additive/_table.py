@@ -172,9 +172,7 @@ def read_table(X: Any) -> ReadTable:
     if isinstance(X, ReadTable):
         return X
     if hasattr(X, "columns"):
-        columns = (
-            [column for _, column in X.items()] if hasattr(X, "iloc") else X.get_columns()
-        )
+        columns = [column for _, column in X.items()] if hasattr(X, "iloc") else X.get_columns()
         return ReadTable(tuple(str(name) for name in X.columns), tuple(map(Column, columns)))
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2:
@@ -277,7 +275,9 @@ def _position(key: Any, names: Sequence[str], parameter: str, estimator: str) ->
 
 def _is_truth_or_missing(kind: type) -> bool:
     """Whether a type is that of truth values, or may be that of a missing one."""
-    return kind in {bool, np.bool_, type(None)} or kind.__name__ in _MISSING or issubclass(kind, float)
+    return (
+        kind in {bool, np.bool_, type(None)} or kind.__name__ in _MISSING or issubclass(kind, float)
+    )
 
 
 def _has_text(values: list[Any]) -> bool:
@@ -292,8 +292,7 @@ def _object_array(values: list[Any]) -> np.ndarray:
 
 def _is_missing(value: Any) -> bool:
     return value is None or (
-        type(value).__name__ in _MISSING
-        or (isinstance(value, float) and math.isnan(value))
+        type(value).__name__ in _MISSING or (isinstance(value, float) and math.isnan(value))
     )
 
 

@@ -33,6 +33,7 @@ MOST_NOISE_BITS = 34
 """Noise far above this many bits of the grid is slow to draw; the grids get coarser first."""
 
 EXACT_BITS = 53
+"""Integers of so many bits are exact in double precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,16 +225,11 @@ class RoundSums:
 
         Sums of fewer than 2^31 integers of 16 bits are exact in double precision.
         """
-        total: np.ndarray | None = None
+        total: Any = 0.0
         for block in cells.blocks():
             quantised = quantise_residuals(residuals(block), self._residual_bits)
-            sums = block.sums(np.ascontiguousarray(quantised.T))
-            if total is None:
-                total = sums
-            else:
-                total += sums
-        assert total is not None
-        return total
+            total += block.sums(np.ascontiguousarray(quantised.T))
+        return np.asarray(total)
 
 
 class Loadings(Sequence[np.ndarray]):

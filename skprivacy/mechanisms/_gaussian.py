@@ -171,7 +171,7 @@ def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: floa
 
 
 def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
-    if codes.size and (codes.min() < 0 or codes.max() >= n_cells):
+    if codes.size and not (codes.min() >= 0 and codes.max() < n_cells):  # NaN is not inside
         inside = (codes >= 0) & (codes < n_cells)
         codes, unit = codes[inside], unit[inside]
     sums = np.bincount(codes.astype(np.int64, copy=False), unit, minlength=n_cells)

@@ -14,7 +14,6 @@ from functools import cache, cached_property
 import numpy as np
 from scipy import sparse
 
-
 BLOCK_ROWS = 16384
 """Rows of one block: what is made of them stays in a core's cache."""
 
@@ -198,15 +197,13 @@ def _spread_range(
     left = _spread_range(own, shape, low, middle, n_outputs)
     right = _spread_range(own, shape, middle, high, n_outputs)
     total = left[:, :, np.newaxis] + right[:, np.newaxis, :]
-    across = [
-        axes for axes in own if axes and low <= axes[0] < middle <= axes[-1] < high
-    ]
+    across = [axes for axes in own if axes and low <= axes[0] < middle <= axes[-1] < high]
     if across:
         total = total.reshape(n_outputs, *shape[low:high])
         for axes in across:
             kept = [shape[axis] if axis in axes else 1 for axis in range(low, high)]
             total += own[axes].reshape(n_outputs, *kept)
-    return total.reshape(n_outputs, -1)
+    return np.asarray(total).reshape(n_outputs, -1)
 
 
 def gather(

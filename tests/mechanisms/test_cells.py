@@ -234,5 +234,3 @@ def test_counts_are_counts():
     expected[[0, 3, 4, 5, 44]] = 1.5, 0.5, 1.0, 1.0, 0.5
     np.testing.assert_allclose(counts.value, expected, atol=1e-4)
     assert counts.noise_scale[1] == pytest.approx(counts.noise_scale[0] / math.sqrt(0.3))
-
-
