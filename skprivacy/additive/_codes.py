@@ -101,7 +101,7 @@ class FineCells:
             for pack, code in zip(packs, joint, strict=True):
                 part = code[rows]
                 for j in pack:
-                    part += tables[j].take(codes[j])
+                    np.add(part, tables[j].take(codes[j]), out=part)
         return CellRows(tuple(joint), tuple(shapes))
 
     def _bins_of_cells(self, column: int, bins: Bins) -> np.ndarray:
