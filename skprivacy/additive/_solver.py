@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mechanisms import CellBlock, CellRows, Residuals, RoundSums, Term, spread
+from ..mechanisms import CellBlock, CellRows, Residuals, RoundSums, Term, Terms, block_diagonal
 from ._bins import Bins
 from ._losses import Loss
 from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
@@ -197,39 +197,34 @@ class AdditiveSolver:
         self._integers = rounds.quantise(scaled)
         unit = 2.0**-rounds.loading_bits
         self._loadings = [unit * integers for integers in self._integers]
+        self._loading_matrix = block_diagonal(self._loadings)
+        self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
         self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
         curvature = self._loss.curvature * self._n_rows
-        self._inverses, means = [], []
+        inverses, means = [], []
         for shape, loading in zip(self._shapes, self._loadings, strict=True):
             mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
             moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
-            self._inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
+            inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
             means.append(mean)
         self._mean = np.concatenate(means)
-        self._solved_mean = self._blocks(self._mean[:, np.newaxis])[:, 0]
+        self._inverses, self._inverse = inverses, block_diagonal(inverses)
+        self._solved_mean = self._inverse @ self._mean
         self._mean_factor = curvature / (1 + curvature * float(self._mean @ self._solved_mean))
 
-    def _blocks(self, vectors: np.ndarray) -> np.ndarray:
-        parts = np.split(vectors, self._ends[:-1])
-        return np.concatenate(
-            [inverse @ part for inverse, part in zip(self._inverses, parts, strict=True)]
-        )
-
     def _precondition(self, gradient: np.ndarray) -> np.ndarray:
-        solved = self._blocks(gradient)
+        solved = self._inverse @ gradient
         along = self._mean_factor * (self._mean @ solved)
         return solved - np.outer(self._solved_mean, along)
 
     def _noisy_gradient(self, rounds: RoundSums) -> np.ndarray:
-        terms = [shape.term for shape in self._shapes]
-        return rounds(self._cells, terms, self._integers, self._residuals(self._cells))
+        return rounds(self._cells, self._terms, self._integers, self._residuals(self._cells))
 
     def _residuals(self, cells: CellRows) -> Residuals:
         """Return the function that gives the rows' residuals to a sum over `cells`."""
-        values = self._values(self._coefficients)
-        values[0] = values[0] + self._loss.offset
-        terms = [shape.term for shape in self._shapes]
-        tables = spread(terms, values, self._cells.shapes)
+        values = self._loading_matrix @ np.concatenate(self._coefficients)
+        values[0] += self._loss.offset
+        tables = self._terms.spread(values)
 
         def residuals(block: CellBlock) -> np.ndarray:
             own = block if cells is self._cells else CellBlock(self._cells, block.rows)

@@ -15,7 +15,7 @@ from ._gaussian import (
     GaussianSum,
 )
 from ._groups import GaussianGroupMoments
-from ._joint import CellBlock, CellRows, Term, spread
+from ._joint import CellBlock, CellRows, Term, Terms, block_diagonal
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
@@ -52,8 +52,10 @@ __all__ = [
     "Rows",
     "SubsampledGradients",
     "Term",
+    "Terms",
     "Unprotected",
     "Votes",
+    "block_diagonal",
     "is_sparse",
     "one_entry_a_place",
     "random_source",
@@ -62,5 +64,4 @@ __all__ = [
     "rounded_up",
     "row_blocks",
     "row_norms",
-    "spread",
 ]

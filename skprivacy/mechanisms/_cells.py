@@ -21,7 +21,7 @@ from ..accounting import Adjacency, check_adjacency
 from ..exceptions import ReleaseError
 from ._base import Draw, rounded_up
 from ._gaussian import GaussianMechanism, cell_sums
-from ._joint import CellBlock, CellRows, Term, gather
+from ._joint import CellBlock, CellRows, Term, Terms, block_diagonal
 from ._random import RandomSource
 from ._rounded import lattice, rounded_gaussian
 from ._rows import Rows, sum_blocks
@@ -176,7 +176,7 @@ class RoundSums:
         ----------
         cells : CellRows
             The rows.
-        terms : sequence of Term
+        terms : Terms, or sequence of Term
             What has loadings.
         loadings : sequence of int arrays of shape (n_cells, n_loadings)
             One a term, in units of 2^-loading_bits, public. The squares of their largest
@@ -201,21 +201,12 @@ class RoundSums:
         self._waiting -= 1
         if not isinstance(loadings, Loadings) or loadings.bits != self.loading_bits:
             loadings = Loadings(loadings, self.loading_bits)
-        sums = self._cell_sums(cells, residuals)
+        if not isinstance(terms, Terms) or terms.shapes != cells.shapes:
+            terms = Terms(terms, cells.shapes)
+        margins = terms.gather(self._cell_sums(cells, residuals))
         # No sum of products is above this, in whatever order they are added.
-        within = cells.n_rows << (max(self._residual_bits, 0) + self.loading_bits)
-        exact_in_doubles = within <= 1 << EXACT_BITS
-        total = np.concatenate(
-            [
-                margin @ loading
-                if exact_in_doubles
-                else margin.astype(np.int64) @ loading.astype(np.int64)
-                for margin, loading in zip(
-                    gather(terms, sums, cells.shapes), loadings.doubles, strict=True
-                )
-            ],
-            axis=1,
-        ).T.astype(np.int64, order="C")
+        bound = cells.n_rows << (max(self._residual_bits, 0) + self.loading_bits)
+        total = loadings.summed(margins, exact_in_doubles=bound <= 1 << EXACT_BITS)
         grid = 2.0 ** -(self._residual_bits + self.loading_bits)
         noise = rounded_gaussian(total.shape, self.noise_scale / grid, self._source)
         return np.asarray((total + noise) * grid)
@@ -256,10 +247,16 @@ class Loadings(Sequence[np.ndarray]):
         if not within or sum(map(_largest_square, integers)) > unit * unit:
             raise ValueError("The loadings of a row could have a norm above 1.")
         self.bits = bits
-        self.doubles = [loading.astype(np.float64) for loading in integers]
         self._integers = integers
-        for loading in (*integers, *self.doubles):
+        for loading in integers:
             loading.flags.writeable = False
+        self._doubles = block_diagonal([loading.astype(np.float64) for loading in integers]).T
+
+    def summed(self, margins: np.ndarray, *, exact_in_doubles: bool) -> np.ndarray:
+        """Return the integers that margins, (cells of all terms, k), times loadings add up to."""
+        if exact_in_doubles:
+            return np.asarray(self._doubles @ margins).astype(np.int64)
+        return np.asarray(self._doubles.astype(np.int64) @ margins.astype(np.int64))
 
     def __getitem__(self, number: Any) -> Any:
         return self._integers[number]

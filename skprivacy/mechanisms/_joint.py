@@ -9,7 +9,8 @@ of axes is then a sum over the other axes, of integers: exact in any order.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -149,138 +150,81 @@ class Term:
     axes: tuple[int, ...]
 
 
-def spread(
-    terms: Sequence[Term], values: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]
-) -> np.ndarray:
-    """Return the sum of all terms in every cell of every joint table.
+class Terms(Sequence[Term]):
+    """Terms of a model over joint tables, with the sparse matrix between the cells of both.
 
     Parameters
     ----------
     terms : sequence of Term
-    values : sequence of arrays of shape (n_cells, k)
-        Of each term, over the cells of its own axes.
     shapes : sequence of tuples of int
         Shapes of the joint tables.
-
-    Returns
-    -------
-    array of shape (n_cells, k)
-        Over the cells of all tables, one table after the other, each in C order.
     """
-    n_outputs = values[0].shape[1]
-    of_tables: list[dict[tuple[int, ...], np.ndarray]] = [{} for _ in shapes]
-    for term, value in zip(terms, values, strict=True):
-        own = of_tables[term.table]
-        own[term.axes] = value.T + own[term.axes] if term.axes in own else value.T
-    tables = [
-        _spread_range(own, shape, 0, len(shape), n_outputs)
-        for own, shape in zip(of_tables, shapes, strict=True)
-    ]
-    return np.ascontiguousarray(np.concatenate(tables, axis=1).T)
+
+    def __init__(self, terms: Sequence[Term], shapes: Sequence[tuple[int, ...]]) -> None:
+        self._terms = tuple(terms)
+        self.shapes = tuple(shapes)
+        n_cells = [math.prod(shape) for shape in self.shapes]
+        starts = np.cumsum([0, *n_cells])
+        # Entries by columns: a cell of a term, as a row, has a one for each joint cell in it.
+        rows, columns, start = [], [], 0
+        for table, axes in ((term.table, term.axes) for term in self._terms):
+            shape = self.shapes[table]
+            own = [size if axis in axes else 1 for axis, size in enumerate(shape)]
+            size = math.prod(own)
+            cells = np.arange(start, start + size, dtype=np.int32).reshape(own)
+            rows.append(np.broadcast_to(cells, shape).ravel())
+            columns.append(np.arange(starts[table], starts[table + 1], dtype=np.int32))
+            start += size
+        places = np.concatenate(rows), np.concatenate(columns)
+        matrix = sparse.coo_array((np.ones(places[0].size), places), shape=(start, starts[-1]))
+        self._gathered = matrix.tocsr()
+        self._spread = self._gathered.T
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._terms[number]
+
+    def __len__(self) -> int:
+        return len(self._terms)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Return the sum of all terms in every cell of every joint table.
+
+        Parameters
+        ----------
+        values : array of shape (n_own_cells, k)
+            Of the terms one after the other, over the cells of their own axes.
+
+        Returns
+        -------
+        array of shape (n_cells, k)
+            Over the cells of all tables, one table after the other, each in C order.
+        """
+        return np.asarray(self._spread @ values)
+
+    def gather(self, sums: np.ndarray) -> np.ndarray:
+        """Return for every term the sums over all axes but its own.
+
+        Parameters
+        ----------
+        sums : array of shape (n_cells, k)
+            Over the cells of all tables: integers whose total is below 2^53, so that doubles
+            add them exactly.
+
+        Returns
+        -------
+        array of shape (n_own_cells, k)
+        """
+        return np.asarray(self._gathered @ sums)
 
 
-def _spread_range(
-    own: dict[tuple[int, ...], np.ndarray],
-    shape: tuple[int, ...],
-    low: int,
-    high: int,
-    n_outputs: int,
-) -> np.ndarray:
-    """Return the sum of the terms within axes low, ..., high - 1, over the cells of these.
-
-    Both halves are made first, so that few additions are as long as the whole.
-    """
-    if high - low == 1:
-        total = own[(low,)] if (low,) in own else np.zeros((n_outputs, shape[low]))
-        return total + own[()] if low == 0 and () in own else total
-    middle = (low + high) // 2
-    left = _spread_range(own, shape, low, middle, n_outputs)
-    right = _spread_range(own, shape, middle, high, n_outputs)
-    total = left[:, :, np.newaxis] + right[:, np.newaxis, :]
-    across = [axes for axes in own if axes and low <= axes[0] < middle <= axes[-1] < high]
-    if across:
-        total = total.reshape(n_outputs, *shape[low:high])
-        for axes in across:
-            kept = [shape[axis] if axis in axes else 1 for axis in range(low, high)]
-            total += own[axes].reshape(n_outputs, *kept)
-    return np.asarray(total).reshape(n_outputs, -1)
-
-
-def gather(
-    terms: Sequence[Term], sums: np.ndarray, shapes: Sequence[tuple[int, ...]]
-) -> list[np.ndarray]:
-    """Return for every term the sums over all axes but its own.
-
-    Parameters
-    ----------
-    terms : sequence of Term
-    sums : array of shape (n_cells, k)
-        Over the cells of all tables, one table after the other, each in C order: integers
-        whose total is below 2^53, so that doubles add them exactly.
-    shapes : sequence of tuples of int
-        Shapes of the joint tables.
-
-    Returns
-    -------
-    list of arrays of shape (k, n_cells of the term)
-    """
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    tables = np.split(np.ascontiguousarray(sums.T), ends[:-1], axis=1)
-    known: dict[Term, np.ndarray] = {
-        Term(table, tuple(range(len(shape)))): one
-        for table, (one, shape) in enumerate(zip(tables, shapes, strict=True))
-    }
-
-    def margin(term: Term) -> np.ndarray:
-        if term not in known:
-            shape = shapes[term.table]
-            wider, before, group, after = _step(term.axes, shape)
-            known[term] = _sum_out(margin(Term(term.table, wider)), before, group, after)
-        return known[term]
-
-    return [margin(term) for term in terms]
-
-
-@cache
-def _step(axes: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], int, int, int]:
-    """Return from which wider axes to sum, and the cells before, in and after what is dropped.
-
-    Axes of one half of the table come from the sums over that half; others from those with one
-    axis more. So a table is passed about as often as it has halves or pairs across them.
-    """
-    if not axes:
-        return _cells_around((0,), (0,), shape)
-    low, high = 0, len(shape)
-    while high - low > 1:
-        middle = (low + high) // 2
-        left, right = tuple(range(low, middle)), tuple(range(middle, high))
-        if axes in {left, right}:
-            return _cells_around(left + right, right if axes == left else left, shape)
-        if axes[-1] < middle:
-            high = middle
-        elif axes[0] >= middle:
-            low = middle
-        else:
-            break
-    lacking = max(axis for axis in range(low, high) if axis not in axes)
-    return _cells_around(tuple(sorted((*axes, lacking))), (lacking,), shape)
-
-
-def _cells_around(
-    wider: tuple[int, ...], dropped: tuple[int, ...], shape: tuple[int, ...]
-) -> tuple[tuple[int, ...], int, int, int]:
-    before = math.prod(shape[axis] for axis in wider if axis < dropped[0])
-    group = math.prod(shape[axis] for axis in dropped)
-    after = math.prod(shape[axis] for axis in wider if axis > dropped[-1])
-    return wider, before, group, after
-
-
-def _sum_out(sums: np.ndarray, before: int, group: int, after: int) -> np.ndarray:
-    n_outputs = sums.shape[0]
-    if after == 1:
-        total = sums.reshape(-1, group) @ np.ones(group)
-    elif before == 1:
-        total = np.ones(group) @ sums.reshape(n_outputs, group, after)
-    else:
-        total = sums.reshape(n_outputs * before, group, after).sum(axis=1)
-    return np.asarray(total).reshape(n_outputs, -1)
+def block_diagonal(blocks: Sequence[np.ndarray]) -> sparse.csr_array:
+    """Return the sparse matrix of blocks along its diagonal, without their zeros."""
+    rows, columns, values, height, width = [], [], [], 0, 0
+    for block in blocks:
+        row, column = np.nonzero(block)
+        rows.append(row + height)
+        columns.append(column + width)
+        values.append(block[row, column])
+        height, width = height + block.shape[0], width + block.shape[1]
+    places = np.concatenate(rows), np.concatenate(columns)
+    return sparse.coo_array((np.concatenate(values), places), shape=(height, width)).tocsr()

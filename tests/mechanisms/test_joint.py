@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from skprivacy.mechanisms import CellBlock, CellRows, Term, spread
+from skprivacy.mechanisms import CellBlock, CellRows, Term, Terms, block_diagonal
 from skprivacy.mechanisms import _joint as joint
 
 SHAPES = [(5,), (3, 4), (2, 3, 4), (2, 3, 2, 3), (2, 3, 2, 2, 3)]
@@ -39,23 +39,29 @@ def random_rows(n, seed=0):
 def test_margins_are_the_very_sums_over_the_other_axes(k):
     sums = np.random.default_rng(0).integers(-(2**40), 2**40, size=(N_CELLS, k)).astype(float)
     tables = np.split(sums, np.cumsum([math.prod(shape) for shape in SHAPES])[:-1])
-    for term, margin in zip(all_terms(), joint.gather(all_terms(), sums, SHAPES), strict=True):
+    margins = Terms(all_terms(), SHAPES).gather(sums)
+    ends = np.cumsum([n_cells(term) for term in all_terms()])
+    for term, margin in zip(all_terms(), np.split(margins, ends[:-1]), strict=True):
         shape = SHAPES[term.table]
         others = tuple(axis for axis in range(len(shape)) if axis not in term.axes)
         expected = tables[term.table].reshape(*shape, k).sum(axis=others).reshape(-1, k)
-        np.testing.assert_array_equal(margin, expected.T)
+        np.testing.assert_array_equal(margin, expected)
 
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_spreading_and_gathering_are_transposes(k):
     rng = np.random.default_rng(0)
-    terms = [*all_terms(), Term(0, ()), Term(3, (1, 2))]  # also one twice
-    values = [rng.normal(size=(n_cells(term), k)) for term in terms]
+    terms = Terms([*all_terms(), Term(0, ()), Term(3, (1, 2))], SHAPES)  # also one twice
+    values = rng.normal(size=(sum(map(n_cells, terms)), k))
     sums = rng.normal(size=(N_CELLS, k))
-    gathered = joint.gather(terms, sums, SHAPES)
-    assert (spread(terms, values, SHAPES) * sums).sum() == pytest.approx(
-        sum((value.T * one).sum() for value, one in zip(values, gathered, strict=True))
-    )
+    assert (terms.spread(values) * sums).sum() == pytest.approx((values * terms.gather(sums)).sum())
+
+
+def test_blocks_along_the_diagonal():
+    blocks = [np.array([[1.0, 0.0, 2.0]]), np.zeros((2, 1)), np.array([[3.0], [4.0]])]
+    expected = np.zeros((5, 5))
+    expected[0, :3], expected[3:, 4] = [1, 0, 2], [3, 4]
+    np.testing.assert_array_equal(block_diagonal(blocks).toarray(), expected)
 
 
 @pytest.mark.parametrize("kept", [True, False])
