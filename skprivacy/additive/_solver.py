@@ -132,6 +132,7 @@ class AdditiveSolver:
         self._shapes += [
             Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
         ]
+        self._terms = Terms([shape.term for shape in self._shapes], cells.shapes)
         n_columns = len(bins)
         self._weights = np.array(
             [INTERCEPT_WEIGHT, *np.full(n_columns, (1 - INTERCEPT_WEIGHT) / n_columns)]
@@ -198,7 +199,6 @@ class AdditiveSolver:
         unit = 2.0**-rounds.loading_bits
         self._loadings = [unit * integers for integers in self._integers]
         self._loading_matrix = block_diagonal(self._loadings)
-        self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
         self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
         curvature = self._loss.curvature * self._n_rows
         inverses, means = [], []
@@ -332,6 +332,7 @@ class AdditiveSolver:
             self._shapes.append(shape)
             n_loadings = shape.loadings.shape[1]
             self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
+        self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
     def _grouped_codes(self, pack: list[int], groups: dict[int, np.ndarray]) -> np.ndarray:
         """Return the cells of the rows in the joint table of the groups of some columns."""

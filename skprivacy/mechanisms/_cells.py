@@ -242,7 +242,9 @@ class Loadings(Sequence[np.ndarray]):
     def __init__(self, loadings: Sequence[np.ndarray], bits: int) -> None:
         unit = 1 << bits
         # Entries within 2^15 come first: then their squares can't overflow.
-        within = all(np.all((loading >= -unit) & (loading <= unit)) for loading in loadings)
+        values = [loading.ravel() for loading in loadings]
+        entries = np.concatenate(values) if values else np.zeros(0)
+        within = bool(np.all((entries >= -unit) & (entries <= unit)))
         integers = [loading.astype(np.int64) for loading in loadings] if within else []
         if not within or sum(map(_largest_square, integers)) > unit * unit:
             raise ValueError("The loadings of a row could have a norm above 1.")
@@ -300,7 +302,7 @@ def quantise_residuals(residuals: np.ndarray, bits: int) -> np.ndarray:
 
 def _largest_square(loading: np.ndarray) -> Any:
     """Return the largest squared norm of a row, as a Python int for integers."""
-    return (loading * loading).sum(axis=1).max(initial=0).item()
+    return np.einsum("ij,ij->i", loading, loading).max(initial=0).item()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,22 +163,26 @@ class Terms(Sequence[Term]):
     def __init__(self, terms: Sequence[Term], shapes: Sequence[tuple[int, ...]]) -> None:
         self._terms = tuple(terms)
         self.shapes = tuple(shapes)
-        n_cells = [math.prod(shape) for shape in self.shapes]
-        starts = np.cumsum([0, *n_cells])
-        # Entries by columns: a cell of a term, as a row, has a one for each joint cell in it.
-        rows, columns, start = [], [], 0
-        for table, axes in ((term.table, term.axes) for term in self._terms):
-            shape = self.shapes[table]
-            own = [size if axis in axes else 1 for axis, size in enumerate(shape)]
+        of_tables: list[list[np.ndarray]] = [[] for _ in self.shapes]
+        n_own = 0
+        for term in self._terms:
+            shape = self.shapes[term.table]
+            own = [size if axis in term.axes else 1 for axis, size in enumerate(shape)]
             size = math.prod(own)
-            cells = np.arange(start, start + size, dtype=np.int32).reshape(own)
-            rows.append(np.broadcast_to(cells, shape).ravel())
-            columns.append(np.arange(starts[table], starts[table + 1], dtype=np.int32))
-            start += size
-        places = np.concatenate(rows), np.concatenate(columns)
-        matrix = sparse.coo_array((np.ones(places[0].size), places), shape=(start, starts[-1]))
-        self._gathered = matrix.tocsr()
-        self._spread = self._gathered.T
+            cells = np.arange(n_own, n_own + size, dtype=np.int32).reshape(own)
+            of_tables[term.table].append(np.broadcast_to(cells, shape).ravel())
+            n_own += size
+        # A row for each joint cell, with a one for each term, in the column of the term's cell.
+        n_terms = [len(cells) for cells in of_tables]
+        n_cells = [math.prod(shape) for shape in self.shapes]
+        indices = np.concatenate(
+            [np.stack(cells, axis=1).ravel() for cells in of_tables if cells], dtype=np.int32
+        )
+        starts = np.append(0, np.cumsum(np.repeat(n_terms, n_cells))).astype(np.int32)
+        self._spread = sparse.csr_array(
+            (np.ones(indices.size), indices, starts), shape=(sum(n_cells), n_own)
+        )
+        self._gathered = self._spread.T
 
     def __getitem__(self, number: Any) -> Any:
         return self._terms[number]
@@ -219,12 +223,15 @@ class Terms(Sequence[Term]):
 
 def block_diagonal(blocks: Sequence[np.ndarray]) -> sparse.csr_array:
     """Return the sparse matrix of blocks along its diagonal, without their zeros."""
-    rows, columns, values, height, width = [], [], [], 0, 0
-    for block in blocks:
-        row, column = np.nonzero(block)
-        rows.append(row + height)
-        columns.append(column + width)
-        values.append(block[row, column])
-        height, width = height + block.shape[0], width + block.shape[1]
-    places = np.concatenate(rows), np.concatenate(columns)
-    return sparse.coo_array((np.concatenate(values), places), shape=(height, width)).tocsr()
+    heights = np.array([block.shape[0] for block in blocks])
+    widths = np.array([block.shape[1] for block in blocks])
+    # Entries row by row; their columns count up from where the block starts.
+    lengths = np.repeat(widths, heights)
+    starts = np.append(0, np.cumsum(lengths))
+    first = np.repeat(np.cumsum(widths) - widths, heights)
+    columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, lengths)
+    values = np.concatenate([block.ravel() for block in blocks])
+    parts = values, columns.astype(np.int32), starts.astype(np.int32)
+    matrix = sparse.csr_array(parts, shape=(heights.sum(), widths.sum()))
+    matrix.eliminate_zeros()
+    return matrix
