@@ -28,7 +28,7 @@ REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.3, 0.5
 ONE_PAIR_WEIGHT = 0.06
 """Part that a single pair gets, of which all get `PAIR_WEIGHT` at most."""
 
-SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 6
+SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 4
 PAIR_EVIDENCE = 4.0
 """How many columns are screened for pairs, in groups of how many bins and how many columns to a
 joint table; and the standard deviations of noise that a pair has to stand out by."""
@@ -316,11 +316,16 @@ class AdditiveSolver:
             term = Term(place[pair], (pack.index(first), pack.index(second)))
             loadings = pair_loadings(loading_a, loading_b)
             shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
-        cells = CellRows(
-            tuple(self._grouped_codes(pack, groups) for pack in packs),
-            tuple(tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs),
-        )
-        return cells, shapes, groups
+        of_rows = self._groups_of_rows(groups)
+        sizes = [tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs]
+        codes = []
+        for pack, size in zip(packs, sizes, strict=True):
+            code = np.zeros(self._cells.n_rows, dtype=np.uint16)
+            for column, n_groups in zip(pack, size, strict=True):
+                code *= np.uint16(n_groups)
+                code += of_rows[column]
+            codes.append(code)
+        return CellRows(tuple(codes), tuple(sizes)), shapes, groups
 
     def _add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Add shape functions of pairs."""
@@ -334,25 +339,17 @@ class AdditiveSolver:
             self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
         self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
-    def _grouped_codes(self, pack: list[int], groups: dict[int, np.ndarray]) -> np.ndarray:
-        """Return the cells of the rows in the joint table of the groups of some columns."""
-        strides = {}
-        size = 1
-        for column in reversed(pack):
-            strides[column] = size
-            size *= int(groups[column].max()) + 1
-        codes = np.zeros(self._cells.n_rows, dtype=np.uint16)
+    def _groups_of_rows(self, groups: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Return the group of every row in some columns."""
+        found = {}
         for table, columns in enumerate(self._packs):
-            shared = [column for column in pack if column in columns]
-            if shared:
-                shape = self._cells.shapes[table]
-                part = np.zeros(shape, dtype=np.uint16)
-                for column in shared:
-                    along = np.ones(len(shape), dtype=int)
-                    along[columns.index(column)] = -1
-                    part += (strides[column] * groups[column]).reshape(along).astype("u2")
-                codes += part.ravel()[self._cells.codes[table]]
-        return codes
+            shape = self._cells.shapes[table]
+            for column in groups.keys() & set(columns):
+                along = np.ones(len(shape), dtype=int)
+                along[columns.index(column)] = -1
+                of_cells = np.broadcast_to(groups[column].astype(np.uint16).reshape(along), shape)
+                found[column] = of_cells.ravel().take(self._cells.codes[table])
+        return found
 
     def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
         """Return the centred shape functions of averaged coefficients."""
