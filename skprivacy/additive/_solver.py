@@ -44,7 +44,13 @@ BAND_FACTOR = 1.5
 independent, and the curvature is below that of the prior where a model has learned."""
 
 LEAST_RIDGE = 1e-7
-MOST_JOINT_CELLS = 4096
+LEAST_JOINT_CELLS, MOST_JOINT_CELLS, ROWS_A_CELL = 512, 32768, 32
+"""Least and most cells of a joint table, and the rows that make up for passing a cell."""
+
+
+def most_joint_cells(n_rows: float) -> int:
+    """Return how large joint tables are worth their passing, for a released number of rows."""
+    return int(min(max(n_rows / ROWS_A_CELL, LEAST_JOINT_CELLS), MOST_JOINT_CELLS))
 
 
 @dataclass(frozen=True)
@@ -138,9 +144,7 @@ class AdditiveSolver:
             [INTERCEPT_WEIGHT, *np.full(n_columns, (1 - INTERCEPT_WEIGHT) / n_columns)]
         )
         n_outputs = loss.offset.size
-        self._coefficients = [
-            np.zeros((shape.loadings.shape[1], n_outputs)) for shape in self._shapes
-        ]
+        self._theta = np.zeros((sum(one.loadings.shape[1] for one in self._shapes), n_outputs))
 
     def __call__(self, rounds: RoundSums) -> Fitted:
         """Run all rounds."""
@@ -166,7 +170,7 @@ class AdditiveSolver:
                 last = None
             if number == pairs_at:
                 continue
-            theta = np.concatenate(self._coefficients)
+            theta = self._theta
             gradient = loss.clip * self._noisy_gradient(rounds) - ridge * theta
             along = 0.0 if last is None else float((gradient * last[0]).sum())
             if last is not None and along < -OVERSHOOT * noise * math.sqrt((last[0] ** 2).sum()):
@@ -179,7 +183,7 @@ class AdditiveSolver:
                 step = self._precondition(gradient)
                 last = step, float((gradient * step).sum())
                 theta = theta + step_length * step
-            self._coefficients = np.split(theta, self._ends[:-1])
+            self._theta = theta
             if number >= average_from:
                 total = theta if n_averaged == 0 else total + theta
                 n_averaged += 1
@@ -199,7 +203,6 @@ class AdditiveSolver:
         unit = 2.0**-rounds.loading_bits
         self._loadings = [unit * integers for integers in self._integers]
         self._loading_matrix = block_diagonal(self._loadings)
-        self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
         curvature = self._loss.curvature * self._n_rows
         inverses, means = [], []
         for shape, loading in zip(self._shapes, self._loadings, strict=True):
@@ -222,7 +225,7 @@ class AdditiveSolver:
 
     def _residuals(self, cells: CellRows) -> Residuals:
         """Return the function that gives the rows' residuals to a sum over `cells`."""
-        values = self._loading_matrix @ np.concatenate(self._coefficients)
+        values = self._loading_matrix @ self._theta
         values[0] += self._loss.offset
         tables = self._terms.spread(values)
 
@@ -233,15 +236,18 @@ class AdditiveSolver:
 
         return residuals
 
-    def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)]
+    def _values(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the values of each shape function in its cells."""
+        ends = np.cumsum([loading.shape[0] for loading in self._loadings])
+        return np.split(self._loading_matrix @ theta, ends[:-1])
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviation of each column's shape function over the rows."""
         spreads = []
+        # Pairs that have just been added have no loadings yet; they stand after the columns.
+        values = self._values(self._theta[: self._loading_matrix.shape[1]])
         for number in range(1, len(self._bins) + 1):
-            value = self._loadings[number] @ self._coefficients[number]
-            mass = self._shapes[number].mass
+            value, mass = values[number], self._shapes[number].mass
             variance = mass @ (value * value) - (mass @ value) ** 2
             spreads.append(math.sqrt(max(float(variance.sum()), 0.0)))
         return np.array(spreads)
@@ -263,8 +269,10 @@ class AdditiveSolver:
             ]
         )
         # The functions stay as they are: coefficients are in units of the weights' roots.
-        for number, before in enumerate(earlier):
-            self._coefficients[number] *= math.sqrt(before / self._weights[number])
+        factors = np.ones(len(self._shapes))
+        factors[: earlier.size] = np.sqrt(earlier / self._weights[: earlier.size])
+        widths = [shape.loadings.shape[1] for shape in self._shapes]
+        self._theta = np.repeat(factors, widths)[:, np.newaxis] * self._theta
 
     def _screen(self, rounds: RoundSums) -> list[tuple[int, int]]:
         """Spend a round on the gradients of all pairs, and return those that stand out.
@@ -278,17 +286,24 @@ class AdditiveSolver:
         loadings = rounds.quantise([weight * shape.loadings for shape in shapes])
         terms = [shape.term for shape in shapes]
         gradient = rounds(cells, terms, loadings, self._residuals(cells))
+        part = gradient / rounds.noise_scale
+        # Where a pair has nothing to say: the noise, and that of drawing so many rows.
         unit = 2.0**-rounds.loading_bits / rounds.noise_scale
-        scores, start = [], 0
-        for shape, loading in zip(shapes, loadings, strict=True):
-            part = gradient[start : start + loading.shape[1]] / rounds.noise_scale
-            start += loading.shape[1]
-            # Where a pair has nothing to say: the noise, and that of drawing so many rows.
-            spread = self._n_rows * self._loss.variance
-            variance = 1 + spread * (shape.mass @ (unit * loading) ** 2)
-            expected = part.shape[1] * float(variance.sum())
-            deviation = math.sqrt(2 * part.shape[1] * float((variance**2).sum()))
-            scores.append((float((part**2).sum()) - expected) / max(deviation, 1.0))
+        squares = block_diagonal([(unit * loading) ** 2 for loading in loadings])
+        drawn = squares.T @ np.concatenate([shape.mass for shape in shapes])
+        variance = 1 + self._n_rows * self._loss.variance * drawn
+        ends = np.cumsum([shape.loadings.shape[1] for shape in shapes])
+        of_pairs = [
+            values.sum(axis=1)
+            for values in np.split(
+                np.stack([(part**2).sum(axis=1), variance, variance**2]), ends[:-1], axis=1
+            )
+        ]
+        n_outputs = part.shape[1]
+        scores = [
+            (found - n_outputs * expected) / max(math.sqrt(2 * n_outputs * squared), 1.0)
+            for found, expected, squared in of_pairs
+        ]
         best = sorted(range(len(pairs)), key=lambda number: -scores[number])[: self._most_pairs]
         return [pairs[number] for number in best if scores[number] > PAIR_EVIDENCE]
 
@@ -321,8 +336,8 @@ class AdditiveSolver:
         codes = []
         for pack, size in zip(packs, sizes, strict=True):
             code = np.zeros(self._cells.n_rows, dtype=np.uint16)
-            for column, n_groups in zip(pack, size, strict=True):
-                code *= np.uint16(n_groups)
+            for column, n_own in zip(pack, size, strict=True):
+                code *= np.uint16(n_own)
                 code += of_rows[column]
             codes.append(code)
         return CellRows(tuple(codes), tuple(sizes)), shapes, groups
@@ -335,8 +350,9 @@ class AdditiveSolver:
         for shape in shapes:
             shape.term = Term(n_tables + shape.term.table, shape.term.axes)
             self._shapes.append(shape)
-            n_loadings = shape.loadings.shape[1]
-            self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
+        n_new = sum(shape.loadings.shape[1] for shape in shapes)
+        new = np.zeros((n_new, self._loss.offset.size))
+        self._theta = np.concatenate([self._theta, new])
         self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
     def _groups_of_rows(self, groups: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
@@ -353,7 +369,7 @@ class AdditiveSolver:
 
     def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
         """Return the centred shape functions of averaged coefficients."""
-        values = self._values(np.split(average, self._ends[:-1]))
+        values = self._values(average)
         intercept = self._loss.offset + values[0][0]
         fitted = []
         for number, shape in enumerate(self._shapes[1:], start=1):

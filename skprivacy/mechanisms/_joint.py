@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-BLOCK_ROWS = 16384
+BLOCK_ROWS = 8192
 """Rows of one block: what is made of them stays in a core's cache."""
 
 KEPT_CELLS = 2**22
