@@ -19,7 +19,7 @@ LINEAR = 0.3
 
 RANK_POWER = 0.5
 LEAST_EIGENVALUE = 1e-6
-LEAST_PAIR_SINGULAR_VALUE = 1e-3
+LEAST_SINGULAR_VALUE = 1e-3
 PAIR_GROUPS = 8
 """Groups of bins that a column has in pairs."""
 
@@ -75,16 +75,18 @@ def group_loadings(bins: Bins, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Return mass and loadings of grouped bins; the loadings have mean 0 over the mass."""
     mass = np.bincount(groups, bins.mass)
     loadings = _root(_kernel(mass, numeric=bins.edges is not None, missing=False))
-    return mass, loadings - mass @ loadings
+    loadings = loadings - mass @ loadings
+    # Centring takes a dimension, which would cost noise in pairs.
+    left, values, _ = np.linalg.svd(loadings, full_matrices=False)
+    kept = values > LEAST_SINGULAR_VALUE * max(values[0], 1e-12)
+    return mass, left[:, kept] * values[kept]
 
 
 def pair_loadings(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the loadings of a pair: products of centred ones, without main effects."""
-    loadings = np.kron(first, second)
-    loadings = loadings / max(_longest_row(loadings), 1e-12)
-    left, values, _ = np.linalg.svd(loadings, full_matrices=False)
-    kept = values > LEAST_PAIR_SINGULAR_VALUE * max(values[0], 1e-12)
-    return np.asarray(left[:, kept] * values[kept])
+    shape = first.shape[0] * second.shape[0], first.shape[1] * second.shape[1]
+    loadings = (first[:, np.newaxis, :, np.newaxis] * second[:, np.newaxis]).reshape(shape)
+    return np.asarray(loadings / max(_longest_row(loadings), 1e-12))
 
 
 def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:

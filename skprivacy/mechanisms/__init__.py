@@ -6,14 +6,7 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
-from ._cells import (
-    CellRows,
-    GaussianCellCounts,
-    GaussianRounds,
-    Residuals,
-    RoundSums,
-    Term,
-)
+from ._cells import GaussianCellCounts, GaussianRounds, Residuals, RoundSums
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -22,6 +15,7 @@ from ._gaussian import (
     GaussianSum,
 )
 from ._groups import GaussianGroupMoments
+from ._joint import CellBlock, CellRows, Term, Terms, block_diagonal
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
@@ -42,6 +36,7 @@ from ._unprotected import Unprotected
 from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "CellBlock",
     "CellRows",
     "ColumnScaler",
     "ConfidentVotes",
@@ -67,8 +62,10 @@ __all__ = [
     "Rows",
     "SubsampledGradients",
     "Term",
+    "Terms",
     "Unprotected",
     "Votes",
+    "block_diagonal",
     "cached_rows",
     "cached_slices",
     "is_sparse",

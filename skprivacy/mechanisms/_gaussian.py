@@ -183,8 +183,10 @@ def cell_numbers(codes: np.ndarray, n_cells: int) -> np.ndarray:
 
 
 def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
-    inside = (codes >= 0) & (codes < n_cells)
-    sums = np.bincount(codes[inside].astype(np.int64), unit[inside], minlength=n_cells)
+    if codes.size and not (codes.min() >= 0 and codes.max() < n_cells):  # NaN is not inside
+        inside = (codes >= 0) & (codes < n_cells)
+        codes, unit = codes[inside], unit[inside]
+    sums = np.bincount(codes.astype(np.int64, copy=False), unit, minlength=n_cells)
     return np.asarray(sums.astype(np.int64))
 
 
