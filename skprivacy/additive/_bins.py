@@ -15,7 +15,9 @@ UNIFORM_CELLS, GEOMETRIC_CELLS = 256, 64
 SMALLEST_STEP, LARGEST_STEP = 1e-5, 0.25
 """First and last point of the geometric grid, in widths of the column's range."""
 
-EVIDENCE = 2.5
+WIDTH = 0.75
+MISSING = 1.0
+EVIDENCE = 0.0
 """Deviations of the noise on a cell that the rows of a bin are at least."""
 
 THRESHOLD = 3.0
@@ -81,7 +83,7 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
-def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
+def denoise(counts: np.ndarray, noise: float, total: float, prior=None) -> np.ndarray:
     """Return counts without what noise alone would explain, and none below 0.
 
     A cell that stands out by itself keeps its count. What is left of the total is halved and
@@ -101,18 +103,20 @@ def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
     """
     size = 1 << (counts.size - 1).bit_length()
     heavy = counts > STANDS_OUT * noise
-    sums, cells = [np.zeros(size)], [np.zeros(size)]
+    sums, cells, priors = [np.zeros(size)], [np.zeros(size)], [np.zeros(size)]
     sums[0][: counts.size] = np.where(heavy, 0.0, counts)
     cells[0][: counts.size] = ~heavy
+    priors[0][: counts.size] = ~heavy * (1.0 if prior is None else prior)
     while sums[-1].size > 1:
         sums.append(sums[-1].reshape(-1, 2).sum(axis=1))
         cells.append(cells[-1].reshape(-1, 2).sum(axis=1))
+        priors.append(priors[-1].reshape(-1, 2).sum(axis=1))
     smooth = np.maximum(total - counts[heavy].sum(keepdims=True), 0.0)
     for level in range(len(sums) - 2, -1, -1):
-        pairs, whole = sums[level].reshape(-1, 2), cells[level + 1]
-        share = cells[level][::2] / np.maximum(whole, 1.0)
+        pairs, halves = sums[level].reshape(-1, 2), cells[level].reshape(-1, 2)
+        share = priors[level][::2] / np.maximum(priors[level + 1], 1e-300)
         excess = pairs[:, 0] - share * pairs.sum(axis=1)
-        deviation = noise * np.sqrt(share * (1 - share) * whole)
+        deviation = noise * np.sqrt((1 - share) ** 2 * halves[:, 0] + share**2 * halves[:, 1])
         excess = np.where(np.abs(excess) > THRESHOLD * deviation, excess, 0.0)
         left = np.clip(share * smooth + excess, 0.0, smooth)
         smooth = np.stack([left, smooth - left], axis=1).ravel()
@@ -137,7 +141,10 @@ def merge_cells(
     n_bins : int
         Most bins, without that of missing values.
     """
-    inner = denoise(counts[:-1], noise, n_rows - max(float(counts[-1]), 0.0))
+    width = np.concatenate([[0.0], np.diff(edges), [0.0]])
+    prior = WIDTH * width / max(width.sum(), 1e-300) + (1 - WIDTH) / width.size
+    missing = max(float(counts[-1]) - MISSING * noise, 0.0)
+    inner = denoise(counts[:-1], noise, n_rows - missing, prior)
     enough = max(_enough(inner, n_bins), EVIDENCE * noise)
     kept: list[float] = []
     masses: list[float] = []
@@ -153,7 +160,7 @@ def merge_cells(
         rest = masses.pop()
         masses[-1] += rest
         kept.pop()
-    return Bins(np.array(kept), _parts([*masses, counts[-1]]))
+    return Bins(np.array(kept), _parts([*masses, missing]))
 
 
 def _enough(counts: np.ndarray, n_bins: int) -> float:
@@ -167,9 +174,15 @@ def _enough(counts: np.ndarray, n_bins: int) -> float:
     return enough
 
 
-def category_bins(counts: np.ndarray) -> Bins:
+def category_bins(counts: np.ndarray, noise: float = 0.0, n_rows: float = 0.0) -> Bins:
     """Return the bins of a categorical column from the noisy counts of its cells."""
-    return Bins(None, _parts(counts))
+    known = counts.size - 2
+    prior = np.zeros(counts.size)
+    prior[:known] = n_rows / max(known, 1)
+    prior[known:] = np.where(counts[known:] > 3 * noise, counts[known:], 0.0)
+    away = counts - prior
+    left = 1 - counts.size * noise**2 / max(float(away @ away), 1e-300)
+    return Bins(None, _parts(prior + max(left, 0.0) * away))
 
 
 def _parts(counts: np.ndarray | list[float]) -> np.ndarray:

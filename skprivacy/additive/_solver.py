@@ -115,6 +115,7 @@ class AdditiveSolver:
         loss: Loss,
         n_rows: float,
         most_pairs: int,
+        noise_rows: float,
     ) -> None:
         self._cells = cells
         self._packs = packs
@@ -128,9 +129,10 @@ class AdditiveSolver:
             for table, pack in enumerate(packs)
             for axis, column in enumerate(pack)
         }
+        rare = noise_rows * math.sqrt(len(bins)) / n_rows
         self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
         self._shapes += [
-            Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
+            Shape((j,), place[j], one.mass, column_loadings(one, rare)) for j, one in enumerate(bins)
         ]
         n_columns = len(bins)
         self._weights = np.array(

@@ -14,8 +14,14 @@ from ..mechanisms import Term
 from ._bins import Bins
 
 LENGTH_SCALE = 0.1
+LONG_SCALE = 0.5
+LONG = 0.3
 LINEAR = 0.3
-"""Range of the kernel in ranks, and the part of it that is linear."""
+"""Ranges of the kernel in ranks, and the parts of it that are wide and linear."""
+
+ORDER = 0.4
+RARE = 1.0
+CENTRE = 1
 
 RANK_POWER = 0.5
 LEAST_EIGENVALUE = 1e-6
@@ -46,9 +52,51 @@ class Shape:
     loadings: np.ndarray
 
 
-def column_loadings(bins: Bins) -> np.ndarray:
-    """Return the loadings of a column's bins."""
-    return _root(_kernel(bins.mass, numeric=bins.edges is not None, missing=True))
+def column_loadings(bins: Bins, rare: float) -> np.ndarray:
+    """Return the loadings of a column's bins; `rare` is the part of the rows that tells little."""
+    loadings = _root(_column_kernel(bins, rare))
+    if CENTRE:
+        loadings = loadings - _enclosing_centre(loadings)
+        left, values, _ = np.linalg.svd(loadings, full_matrices=False)
+        kept = values**2 > LEAST_EIGENVALUE * values[0]**2
+        loadings = left[:, kept] * values[kept]
+        loadings = loadings / _longest_row(loadings)
+    return loadings
+
+
+def _column_kernel(bins, rare):
+    mass = bins.mass
+    known = mass / (mass + RARE * rare)
+    if bins.edges is not None:
+        kernel = _kernel(mass, numeric=True, missing=True)
+        kernel[-1, -1] = known[-1]
+        return kernel
+    kernel = np.diag(known)
+    n = mass.size - 2
+    kernel *= 1 - ORDER
+    if n > 1:
+        t = np.linspace(0, 1, n)
+        kernel[:n, :n] += ORDER * _smooth(t)
+        kernel[n:, n:] /= 1 - ORDER
+    return kernel
+
+
+def _enclosing_centre(points, n_steps=100):
+    centre = points.mean(axis=0)
+    for k in range(n_steps):
+        d = ((points - centre) ** 2).sum(axis=1)
+        centre = centre + (points[d.argmax()] - centre) / (k + 2)
+    return centre
+
+
+def _smooth(t):
+    d = np.abs(t[:, np.newaxis] - t)
+    u = 2 * t - 1
+    return (
+        (1 - LINEAR - LONG) * np.exp(-d / LENGTH_SCALE)
+        + LONG * np.exp(-d / LONG_SCALE)
+        + LINEAR * np.outer(u, u)
+    )
 
 
 def group_bins(bins: Bins, n_groups: int = PAIR_GROUPS) -> np.ndarray:
@@ -96,9 +144,7 @@ def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
         inner = inner**RANK_POWER
         ranks = np.cumsum(inner) - inner / 2
         ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
-        signed = 2 * ranks - 1
-        near = np.exp(-np.abs(ranks[:, np.newaxis] - ranks) / LENGTH_SCALE)
-        kernel[: inner.size, : inner.size] = (1 - LINEAR) * near + LINEAR * np.outer(signed, signed)
+        kernel[: inner.size, : inner.size] = _smooth(ranks)
     return kernel
 
 
