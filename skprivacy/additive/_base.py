@@ -225,7 +225,9 @@ class AdditiveModel(DPEstimator):
         bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, loss.weights)
         packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
         cells = joint_cells(X, (low, high), bins, packs)
-        solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs), n_rows / strength)
+        solver = AdditiveSolver(
+            cells, packs, bins, loss, n_rows, int(most_pairs), n_rows / strength
+        )
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=N_ROUNDS)
         self._schema = schema
         capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
@@ -297,7 +299,9 @@ class AdditiveModel(DPEstimator):
         )
         noise = release.noise_scales[CELLS]
         return [
-            category_bins(part, sd, n_rows) if edge is None else merge_cells(edge, part, sd, n_rows, n_bins)
+            category_bins(part, sd, n_rows)
+            if edge is None
+            else merge_cells(edge, part, sd, n_rows, n_bins)
             for part, edge, sd in zip(
                 np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True
             )

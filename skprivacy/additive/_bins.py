@@ -3,8 +3,9 @@
 The fine cells of a numeric column do not depend on the rows: a uniform grid between its
 bounds, and a geometric one from either end and around 0, for heavy tails and for bounds that
 are wider than the values. One noisy histogram over them decides, as post-processing, which
-neighbours are merged: until a bin has enough rows and stands out from the noise. Before that
-the counts are denoised, which is what makes few rows and wide bounds bearable.
+neighbours are merged into bins of about equal mass. Before that the counts are denoised: what
+the noise explains is spread over the cells by a public prior. So there are bins with few rows
+and wide bounds too, and where little is known they follow the public bounds.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ UNIFORM_CELLS, GEOMETRIC_CELLS = 256, 64
 SMALLEST_STEP, LARGEST_STEP = 1e-5, 0.25
 """First and last point of the geometric grid, in widths of the column's range."""
 
-WIDTH = 0.75
-MISSING = 1.0
-EVIDENCE = 0.0
-"""Deviations of the noise on a cell that the rows of a bin are at least."""
+WIDTH_PART = 0.75
+"""Part of the rows that, where counts say nothing, lie in cells by width; the others by number."""
+
+MISSING_PENALTY, OTHER_PENALTY = 1.0, 3.0
+"""Deviations of noise taken from the count of missing values of a number, and those below which
+a categorical column's missing and unknown values are taken for none."""
 
 THRESHOLD = 3.0
 """Deviations of noise from which the difference of two halves is taken for real."""
@@ -83,12 +86,14 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
-def denoise(counts: np.ndarray, noise: float, total: float, prior=None) -> np.ndarray:
+def denoise(
+    counts: np.ndarray, noise: float, total: float, prior: np.ndarray | None = None
+) -> np.ndarray:
     """Return counts without what noise alone would explain, and none below 0.
 
     A cell that stands out by itself keeps its count. What is left of the total is halved and
     halved again over the other cells; a half keeps its noisy part of the whole only where that
-    differs from the part of its cells by `THRESHOLD` deviations of the noise (hard
+    differs from the prior part of its cells by `THRESHOLD` deviations of the noise (hard
     thresholding of Haar coefficients). So empty stretches, however many cells they have,
     do not add up noise, and few rows are found in a wide range.
 
@@ -100,6 +105,8 @@ def denoise(counts: np.ndarray, noise: float, total: float, prior=None) -> np.nd
         Standard deviation of their noise.
     total : float
         Released number of rows in all cells together.
+    prior : array of shape (n_cells,), default=None
+        Parts of the rows where counts say nothing, up to a factor. None: equal ones.
     """
     size = 1 << (counts.size - 1).bit_length()
     heavy = counts > STANDS_OUT * noise
@@ -141,11 +148,11 @@ def merge_cells(
     n_bins : int
         Most bins, without that of missing values.
     """
+    missing = max(float(counts[-1]) - MISSING_PENALTY * noise, 0.0)
     width = np.concatenate([[0.0], np.diff(edges), [0.0]])
-    prior = WIDTH * width / max(width.sum(), 1e-300) + (1 - WIDTH) / width.size
-    missing = max(float(counts[-1]) - MISSING * noise, 0.0)
+    prior = WIDTH_PART * width / max(width.sum(), 1e-300) + (1 - WIDTH_PART) / width.size
     inner = denoise(counts[:-1], noise, n_rows - missing, prior)
-    enough = max(_enough(inner, n_bins), EVIDENCE * noise)
+    enough = _enough(inner, n_bins)
     kept: list[float] = []
     masses: list[float] = []
     mass = 0.0
@@ -174,15 +181,28 @@ def _enough(counts: np.ndarray, n_bins: int) -> float:
     return enough
 
 
-def category_bins(counts: np.ndarray, noise: float = 0.0, n_rows: float = 0.0) -> Bins:
-    """Return the bins of a categorical column from the noisy counts of its cells."""
-    known = counts.size - 2
-    prior = np.zeros(counts.size)
-    prior[:known] = n_rows / max(known, 1)
-    prior[known:] = np.where(counts[known:] > 3 * noise, counts[known:], 0.0)
-    away = counts - prior
-    left = 1 - counts.size * noise**2 / max(float(away @ away), 1e-300)
-    return Bins(None, _parts(prior + max(left, 0.0) * away))
+def category_bins(counts: np.ndarray, noise: float, n_rows: float) -> Bins:
+    """Return the bins of a categorical column from the noisy counts of its cells.
+
+    Counts lean to equal ones of the listed values as the noise explains what they differ by
+    (positive-part shrinkage of James and Stein).
+
+    Parameters
+    ----------
+    counts : array
+        Noisy counts: of listed values, then of others and of missing ones.
+    noise : float
+        Standard deviation of their noise.
+    n_rows : float
+        Released number of rows.
+    """
+    n_listed = counts.size - 2
+    expected = np.full(counts.size, n_rows / max(n_listed, 1))
+    rest = counts[n_listed:]
+    expected[n_listed:] = np.where(rest > OTHER_PENALTY * noise, rest, 0.0)
+    apart = counts - expected
+    kept = 1 - counts.size * noise**2 / max(float(apart @ apart), 1e-300)
+    return Bins(None, _parts(expected + max(kept, 0.0) * apart))
 
 
 def _parts(counts: np.ndarray | list[float]) -> np.ndarray:

@@ -105,6 +105,8 @@ class AdditiveSolver:
         Released number of rows.
     most_pairs : int
         How many pairs of columns there may be.
+    noise_rows : float
+        Noise scale of all rounds together, in rows.
     """
 
     def __init__(
@@ -132,7 +134,8 @@ class AdditiveSolver:
         rare = noise_rows * math.sqrt(len(bins)) / n_rows
         self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
         self._shapes += [
-            Shape((j,), place[j], one.mass, column_loadings(one, rare)) for j, one in enumerate(bins)
+            Shape((j,), place[j], one.mass, column_loadings(one, rare))
+            for j, one in enumerate(bins)
         ]
         n_columns = len(bins)
         self._weights = np.array(
