@@ -231,7 +231,10 @@ class AdditiveModel(DPEstimator):
         fine = FineCells(X, (low, high), schema.categories)
         bins = self._release_bins(fine, n_rows, n_bins, release, loss.weights)
         packs = pack_columns([one.n_bins for one in bins], most_joint_cells(n_rows))
-        solver = AdditiveSolver(fine.joint(bins, packs), packs, bins, loss, n_rows, int(most_pairs))
+        cells = fine.joint(bins, packs)
+        solver = AdditiveSolver(
+            cells, packs, bins, loss, n_rows, int(most_pairs), n_rows / strength
+        )
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=N_ROUNDS)
         self._schema = schema
         capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
@@ -282,7 +285,9 @@ class AdditiveModel(DPEstimator):
         )
         noise = release.noise_scales[CELLS]
         return [
-            category_bins(part) if edge is None else merge_cells(edge, part, sd, n_rows, n_bins)
+            category_bins(part, sd, n_rows)
+            if edge is None
+            else merge_cells(edge, part, sd, n_rows, n_bins)
             for part, edge, sd in zip(
                 np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True
             )

@@ -111,6 +111,8 @@ class AdditiveSolver:
         Released number of rows.
     most_pairs : int
         How many pairs of columns there may be.
+    noise_rows : float
+        Noise scale of all rounds together, in rows.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class AdditiveSolver:
         loss: Loss,
         n_rows: float,
         most_pairs: int,
+        noise_rows: float,
     ) -> None:
         self._cells = cells
         self._packs = packs
@@ -134,9 +137,11 @@ class AdditiveSolver:
             for table, pack in enumerate(packs)
             for axis, column in enumerate(pack)
         }
+        rare = noise_rows * math.sqrt(len(bins)) / n_rows
         self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
         self._shapes += [
-            Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
+            Shape((j,), place[j], one.mass, column_loadings(one, rare))
+            for j, one in enumerate(bins)
         ]
         self._terms = Terms([shape.term for shape in self._shapes], cells.shapes)
         n_columns = len(bins)
