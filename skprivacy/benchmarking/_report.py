@@ -20,6 +20,8 @@ from ..inspection._privacy_utility import LINE_STYLES
 from ._run import BenchmarkResult, FitResult
 from ._scores import METRICS
 
+WIDE = 10_000.0
+LOWEST_R2 = -0.5  # below a constant there is nothing to see, and a peer falls to -1e13
 LOG_SCALE = {"log_loss", "covariance_error"}
 PRICES = {"fit_seconds": "fit, s", "epsilon_spent": "epsilon spent"}
 
@@ -156,7 +158,8 @@ def _cell(mean: float, sd: float, column: str) -> str:
         return "-"
     if math.isinf(mean):
         return "none"
-    return f"{mean:.{digits}f}" if math.isnan(sd) else f"{mean:.{digits}f} ±{sd:.{digits}f}"
+    shown = f".{digits}f" if max(abs(mean), 0.0 if math.isnan(sd) else sd) < WIDE else ".2g"
+    return f"{mean:{shown}}" if math.isnan(sd) else f"{mean:{shown}} ±{sd:{shown}}"
 
 
 def align(rows: list[list[str]]) -> list[str]:
@@ -256,6 +259,8 @@ def _write_figure(result: BenchmarkResult, path: Path) -> Path | None:
         display.plot(ax=axes, legend=False)
         if metric in LOG_SCALE:
             axes.set_yscale("log")
+        if metric == "r2" and axes.get_ylim()[1] > LOWEST_R2:
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], LOWEST_R2))
         for line in axes.get_lines():
             if line.get_label() in twins[len(LINE_STYLES) :]:
                 line.set_color("grey")

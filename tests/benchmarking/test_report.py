@@ -119,6 +119,9 @@ def test_a_task_has_its_own_columns_in_table_and_file(tmp_path):
     )
     text = format_table(result)
     assert "5 encoded), regression; delta" in text
+    wide = FitResult(pipeline="wide", guarantee="claim", epsilon=1.0, repeat=0, r2=-3.7e13)
+    far = dataclasses.replace(result, fits=(*result.fits, wide))
+    assert "| `wide` | -3.7e+13 |" in format_markdown(far)
     assert "AUC" not in text
     assert text.splitlines()[2].split()[:3] == ["epsilon", "pipeline", "R2"]
     header = write_files(result, tmp_path, {})[0].read_text(encoding="utf-8").split("\n", 1)[0]
