@@ -29,7 +29,7 @@ help:
 	@echo "make lint         ruff and the import contract"
 	@echo "make types        mypy"
 	@echo "make docs         documentation site, in docs/_build/html"
-	@echo "make bench        full benchmark, in benchmark-results/ (about twenty minutes)"
+	@echo "make bench        full benchmark, in benchmark-results/ (the accuracy part: about four minutes)"
 	@echo "make check        everything that continuous integration runs"
 	@echo "make format       rewrite the sources in the project's format"
 	@echo "make clean        remove environments, caches and results"
