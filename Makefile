@@ -29,7 +29,7 @@ help:
 	@echo "make lint         ruff and the import contract"
 	@echo "make types        mypy"
 	@echo "make docs         documentation site, in docs/_build/html"
-	@echo "make bench        full benchmark, in benchmark-results/ (about twenty minutes)"
+	@echo "make bench        full benchmark, in benchmark-results/ (the accuracy part: about four minutes)"
 	@echo "make check        everything that continuous integration runs"
 	@echo "make format       rewrite the sources in the project's format"
 	@echo "make clean        remove environments, caches and results"
@@ -53,7 +53,8 @@ $(VENV)/.stamp-%: pyproject.toml | $(BIN)/python
 	@touch $@
 
 demo: $(VENV)/.stamp-demo
-	$(ONE_THREAD) $(BIN)/skprivacy benchmark adult --epsilon 0.3 1 3 --repeats 2 --output benchmark-results/demo
+	$(ONE_THREAD) $(BIN)/skprivacy benchmark adult --epsilon 0.3 1 3 --repeats 2 \
+		--output benchmark-results/demo
 
 test: $(VENV)/.stamp-test
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
@@ -91,7 +92,8 @@ docs: $(VENV)/.stamp-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-BENCH = $(ONE_THREAD) $(BIN)/skprivacy benchmark
+BENCH := $(ONE_THREAD) $(BIN)/skprivacy benchmark
+
 bench: $(VENV)/.stamp-bench
 	$(BENCH) adult --pipelines all --output benchmark-results/adult
 	$(BENCH) diamonds --pipelines all --output benchmark-results/diamonds

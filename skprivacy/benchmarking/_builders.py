@@ -121,9 +121,9 @@ def kmeans(setting: Setting) -> Any:
     return KMeans(N_CLUSTERS, n_init=1, random_state=setting.seed)
 
 
-def pca(_: Setting) -> Any:
+def pca(setting: Setting) -> Any:
     """Principal components."""
-    return PCA(N_COMPONENTS)
+    return PCA(_n_components(setting))
 
 
 def covariance(_: Setting) -> Any:
@@ -204,7 +204,7 @@ def dp_kmeans(setting: Setting) -> Any:
 
 def dp_pca(setting: Setting) -> Any:
     """Our principal components."""
-    return DPPCA(N_COMPONENTS, bounds=setting.facts.bounds, **setting.budget)
+    return DPPCA(_n_components(setting), bounds=setting.facts.bounds, **setting.budget)
 
 
 def dp_covariance(setting: Setting) -> Any:
@@ -258,7 +258,11 @@ def diffprivlib_kmeans(setting: Setting) -> Any:
 def diffprivlib_pca(setting: Setting) -> Any:
     """Principal components of diffprivlib."""
     facts = {"bounds": setting.facts.bounds, "data_norm": setting.facts.norm}
-    return _diffprivlib("PCA", setting, n_components=N_COMPONENTS, **facts)
+    return _diffprivlib("PCA", setting, n_components=_n_components(setting), **facts)
+
+
+def _n_components(setting: Setting) -> int:
+    return min(N_COMPONENTS, setting.facts.n_categories.size)
 
 
 def interpret_ebm(setting: Setting) -> Any:

@@ -6,6 +6,7 @@ versions, seeds and assumptions; the figure needs the ``report`` extra.
 """
 
 import csv
+import itertools
 import json
 import math
 from dataclasses import dataclass, fields
@@ -15,9 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..inspection import PrivacyUtilityDisplay
+from ..inspection._privacy_utility import LINE_STYLES
 from ._run import BenchmarkResult, FitResult
 from ._scores import METRICS
 
+WIDE = 10_000.0
+LOWEST_R2 = -0.5  # below a constant there is nothing to see, and a peer falls to -1e13
 LOG_SCALE = {"log_loss", "covariance_error"}
 PRICES = {"fit_seconds": "fit, s", "epsilon_spent": "epsilon spent"}
 
@@ -154,7 +158,8 @@ def _cell(mean: float, sd: float, column: str) -> str:
         return "-"
     if math.isinf(mean):
         return "none"
-    return f"{mean:.{digits}f}" if math.isnan(sd) else f"{mean:.{digits}f} ±{sd:.{digits}f}"
+    shown = f".{digits}f" if max(abs(mean), 0.0 if math.isnan(sd) else sd) < WIDE else ".2g"
+    return f"{mean:{shown}}" if math.isnan(sd) else f"{mean:{shown}} ±{sd:{shown}}"
 
 
 def align(rows: list[list[str]]) -> list[str]:
@@ -227,6 +232,7 @@ def _json_ready(value: Any) -> Any:
 
 def _write_figure(result: BenchmarkResult, path: Path) -> Path | None:
     try:
+        from matplotlib import colormaps
         from matplotlib.figure import Figure
     except ImportError:
         return None
@@ -235,16 +241,29 @@ def _write_figure(result: BenchmarkResult, path: Path) -> Path | None:
     figure = Figure(figsize=(4 * max(len(metrics), 2), 5), layout="constrained")
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     labels: dict[str, Any] = {}
+    shades = [colormaps["tab20"](k) for k in range(20)]
+    private = dict.fromkeys(row.pipeline for row in rows if row.guarantee)
+    colours = dict(zip(private, itertools.cycle(shades[::2] + shades[1::2]), strict=False))
+    twins = list(dict.fromkeys(row.pipeline for row in rows if not row.guarantee))
     for axes, (metric, title) in zip(panels, metrics.items(), strict=True):
         points = [(r.pipeline, r.epsilon, r.mean[metric], r.sd[metric]) for r in rows]
         points = [point for point in points if not math.isnan(point[2])]
         if not points:
             axes.set_axis_off()
             continue
+        # A pipeline without this score must not shift the colours of those after it.
+        shown = dict.fromkeys(point[0] for point in points if point[0] in colours)
+        if shown:
+            axes.set_prop_cycle(color=[colours[name] for name in shown])
         display = PrivacyUtilityDisplay.from_results(points, metric=title)
         display.plot(ax=axes, legend=False)
         if metric in LOG_SCALE:
             axes.set_yscale("log")
+        if metric == "r2" and axes.get_ylim()[1] > LOWEST_R2:
+            axes.set_ylim(bottom=max(axes.get_ylim()[0], LOWEST_R2))
+        for line in axes.get_lines():
+            if line.get_label() in twins[len(LINE_STYLES) :]:
+                line.set_color("grey")
         handles, names = axes.get_legend_handles_labels()
         labels |= dict(zip(names, handles, strict=True))
     figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3)

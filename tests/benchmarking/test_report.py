@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import math
 import sys
@@ -118,6 +119,9 @@ def test_a_task_has_its_own_columns_in_table_and_file(tmp_path):
     )
     text = format_table(result)
     assert "5 encoded), regression; delta" in text
+    wide = FitResult(pipeline="wide", guarantee="claim", epsilon=1.0, repeat=0, r2=-3.7e13)
+    far = dataclasses.replace(result, fits=(*result.fits, wide))
+    assert "| `wide` | -3.7e+13 |" in format_markdown(far)
     assert "AUC" not in text
     assert text.splitlines()[2].split()[:3] == ["epsilon", "pipeline", "R2"]
     header = write_files(result, tmp_path, {})[0].read_text(encoding="utf-8").split("\n", 1)[0]
@@ -177,3 +181,22 @@ def test_a_ledger_groups_equal_prices_or_lists_every_entry():
     assert "Spent: epsilon = " in text
     every = format_ledger(accountant, every_entry=True).splitlines()
     assert sum("mean" in line for line in every) == 3
+
+
+def test_a_pipeline_has_one_colour_in_every_panel_of_the_figure(result, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, dpi: drawn.append(self))
+    fits = [fit(name, epsilon=1.0) for name in ("svc", "dp", "trees")]
+    fits[0] = dataclasses.replace(fits[0], log_loss=math.nan)
+    write_files(dataclasses.replace(result, fits=tuple(fits)), tmp_path, {})
+    (figure,) = drawn
+    colours = [
+        {c.get_label(): c.lines[0].get_color() for c in axes.containers} for axes in figure.axes
+    ]
+    assert [len(panel) for panel in colours] == [3, 3, 2]
+    assert len(set(colours[0].values())) == 3
+    assert colours[2] == {name: colours[0][name] for name in ("dp", "trees")}
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["svc", "dp", "trees"]
