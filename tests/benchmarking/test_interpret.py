@@ -12,7 +12,7 @@ from skprivacy.benchmarking._interpret import InterpretEBM
 
 DELTA = 1e-5
 needs_interpret = pytest.mark.skipif(
-    importlib.util.find_spec("interpret") is None, reason="needs the benchmark extra"
+    importlib.util.find_spec("interpret") is None, reason="needs the peers extra"
 )
 
 

