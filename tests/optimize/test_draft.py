@@ -89,11 +89,14 @@ def _nothing_kept(monkeypatch):
     monkeypatch.setattr(rows_module, "KEPT", 0)
 
 
+@pytest.mark.parametrize(("n_rows", "d"), [(3000, 7), (1, 1)])
 @pytest.mark.parametrize("stretch", [1.0, 1e4])
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-def test_the_rounding_is_within_its_bound(loss, clip, stretch):
-    objective = make_objective(loss, stretch=stretch, clip=clip, weighted=True, penalty=True)
+def test_the_rounding_is_within_its_bound(loss, clip, stretch, n_rows, d):
+    objective = make_objective(
+        loss, n_rows, d, stretch=stretch, clip=clip, weighted=True, penalty=n_rows > 1
+    )
     rng = np.random.default_rng(3)
     for size in (0.1, 10.0, 1e3):
         w = rng.normal(size=objective.linear.size) * size
