@@ -190,6 +190,11 @@ class Objective:
             if matrix is None:
                 continue
             dense = block.dense()
+            if n_scores == 1:
+                curvatures = second(0, 0) if u is None else u * second(0, 0)
+                dense *= np.sqrt(curvatures)[:, np.newaxis]
+                matrix[0, 0] += dense.T @ dense
+                continue
             for k in range(n_scores):
                 for j in range(k + 1):
                     curvatures = second(k, j) if u is None else u * second(k, j)
