@@ -303,7 +303,12 @@ def minimise(objective: Objective, tolerance: float) -> np.ndarray:
     draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
     if draft is None:
         return _newton(objective, w, None, tolerance).reshape(objective.linear.shape)
-    w, factor, done = _drafted(objective, draft, tolerance)
+    factor: Factor | None = None
+    try:
+        w, factor, done = _drafted(objective, draft, tolerance)
+    except np.linalg.LinAlgError:
+        # A matrix far from orthogonal on both sides can round a Hessian to an indefinite one.
+        done = False
     if not done:
         w = _newton(objective, w, factor, tolerance)
     return w.reshape(objective.linear.shape)

@@ -171,3 +171,21 @@ def test_a_useless_hessian_is_replaced(monkeypatch, loss):
     monkeypatch.setattr(module, "ROWS_A_COEFFICIENT", 10)
     w = minimise(objective, 1e-7).ravel()
     assert float(np.linalg.norm(precise_gradient(objective, w).astype(float))) <= 1e-7
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_hessian_without_a_factor_is_no_fault(monkeypatch, after):
+    objective = make_objective(Logistic())
+    calls = []
+    cho_factor = module.cho_factor
+
+    def rounded_badly(matrix, **options):
+        calls.append(1)
+        if len(calls) == after + 1:
+            raise np.linalg.LinAlgError
+        return cho_factor(matrix, **options)
+
+    monkeypatch.setattr(module, "cho_factor", rounded_badly)
+    w = minimise(objective, 1e-7)
+    assert len(calls) > after
+    assert float(np.linalg.norm(precise_gradient(objective, w))) <= 1.1e-7
