@@ -62,7 +62,7 @@ from skprivacy.ensemble import DPExtraTreesClassifier, DPExtraTreesRegressor
 from skprivacy.linear_model import DPLinearRegression, DPLinearSVC, DPLogisticRegression, DPRidge
 from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 
-LONG = 20.0
+LONG = 10.0
 """A learner whose fits have taken so many seconds together is not fitted again."""
 
 N_TREES, TIMED_TREES, MANY_ROWS = 64, 4, 200_000
@@ -288,27 +288,26 @@ def main() -> None:
     makers: list[Callable[[], Table]] = [] if options.no_adult else [adult]
     if options.rows:
         makers.append(lambda: synthetic(options.rows, options.columns))
-    tables = {}
-    for make in makers:
-        table = make()
-        print(f"\n{table.name}: {table.X.shape[0]} x {table.X.shape[1]}")
-        print(f"{'':34}{'wall':>8}{'twin':>9}{'ratio':>7}{'cpu':>7}  memory float32 sparse")
-        rows = []
-        for case in cases(table):
-            if options.only and not case.name.startswith(tuple(options.only)):
-                continue
-            rows.append(measure(case, options.repeats, always_profile=options.profile))
-            show(rows[-1])
-        tables[table.name] = {"shape": table.X.shape, "rows": rows}
     versions = {
         "python": platform.python_version(),
         "skprivacy": skprivacy.__version__,
         **{module.__name__: module.__version__ for module in (np, scipy, sklearn)},
     }
+    document = {"versions": versions, "machine": machine(), "seed": SEED, "tables": {}}
+    for make in makers:
+        table = make()
+        print(f"\n{table.name}: {table.X.shape[0]} x {table.X.shape[1]}")
+        print(f"{'':34}{'wall':>8}{'twin':>9}{'ratio':>7}{'cpu':>7}  memory float32 sparse")
+        rows: list[dict[str, Any]] = []
+        document["tables"][table.name] = {"shape": table.X.shape, "rows": rows}
+        for case in cases(table):
+            if options.only and not case.name.startswith(tuple(options.only)):
+                continue
+            rows.append(measure(case, options.repeats, always_profile=options.profile))
+            show(rows[-1])
+            if options.output:
+                options.output.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\nversions {versions}, {machine()}, seed {SEED}")
-    if options.output:
-        document = {"versions": versions, "machine": machine(), "seed": SEED, "tables": tables}
-        options.output.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -404,7 +404,13 @@ class DraftBlock:
 
     def dense(self) -> np.ndarray:
         """Return the unit rows, dense, each times its factor."""
-        block = self.units.toarray() if is_sparse(self.units) else self.units
+        if is_sparse(self.units):
+            block = self.units.toarray()
+            block *= np.reshape(self.factors, (-1, 1))
+            return np.asarray(block)
+        n_rows, n_features = self.units.shape
+        block = np.empty((n_rows, n_features + (self.appended is not None)))
+        np.multiply(self.units, np.reshape(self.factors, (-1, 1)), out=block[:, :n_features])
         if self.appended is not None:
-            block = np.concatenate([block, self.appended[:, np.newaxis]], axis=1)
-        return np.asarray((block.T * self.factors).T)
+            block[:, -1] = self.appended * self.factors
+        return block

@@ -190,6 +190,11 @@ class Objective:
             if matrix is None:
                 continue
             dense = block.dense()
+            if n_scores == 1:
+                curvatures = second(0, 0) if u is None else u * second(0, 0)
+                dense *= np.sqrt(curvatures)[:, np.newaxis]
+                matrix[0, 0] += dense.T @ dense
+                continue
             for k in range(n_scores):
                 for j in range(k + 1):
                     curvatures = second(k, j) if u is None else u * second(k, j)
@@ -298,7 +303,12 @@ def minimise(objective: Objective, tolerance: float) -> np.ndarray:
     draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
     if draft is None:
         return _newton(objective, w, None, tolerance).reshape(objective.linear.shape)
-    w, factor, done = _drafted(objective, draft, tolerance)
+    factor: Factor | None = None
+    try:
+        w, factor, done = _drafted(objective, draft, tolerance)
+    except np.linalg.LinAlgError:
+        # A matrix far from orthogonal on both sides can round a Hessian to an indefinite one.
+        done = False
     if not done:
         w = _newton(objective, w, factor, tolerance)
     return w.reshape(objective.linear.shape)

@@ -20,7 +20,7 @@ from skprivacy.mechanisms import (
     GaussianSum,
     random_source,
 )
-from skprivacy.mechanisms._gaussian import product_grid
+from skprivacy.mechanisms._gaussian import cell_counts, product_grid
 
 ADJACENCIES = ["add-remove", "replace-one"]
 by_adjacency = pytest.mark.parametrize("adjacency", ADJACENCIES)
@@ -385,6 +385,18 @@ def test_values_are_the_statistics():
         np.testing.assert_allclose(counts, 300, atol=1e-6)
         np.testing.assert_allclose(sums, z.sum(axis=0), atol=300 * 2.0**-16)
         np.testing.assert_allclose(squares, (z**2).sum(axis=0), atol=300 * 2.0**-15)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.float64, bool])
+@pytest.mark.parametrize("n_cells", [1, 2, 300])
+def test_cells_are_counted_in_every_type_of_codes(dtype, n_cells):
+    codes = np.random.default_rng(0).integers(0, 127, (5000, 3)).astype(dtype)
+    if dtype in (np.int8, np.int64):
+        codes[::7] *= -1
+    weighted = cell_counts(codes, n_cells, np.ones(5000), 0.25)
+    assert (cell_counts(codes, n_cells, None, 0.25) == weighted).all()
+    expected = [[4 * (column == cell).sum() for cell in range(n_cells)] for column in codes.T]
+    assert (weighted == expected).all()
 
 
 def test_histogram_counts_cells_and_only_cells():

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skprivacy.mechanisms import row_blocks, row_norms
+from skprivacy.mechanisms import (
+    ColumnScaler,
+    cached_rows,
+    cached_slices,
+    row_blocks,
+    row_norms,
+)
 from skprivacy.mechanisms._rows import BLOCK_ROWS, first_block
 
 
@@ -83,3 +89,32 @@ def test_float32_rows_are_measured_in_float64():
     norms = row_norms(rows)
     assert norms.dtype == np.float64
     assert np.array_equal(norms, row_norms(rows.astype(np.float64)))
+
+
+@pytest.mark.parametrize("limit", [None, 1.0])
+@pytest.mark.parametrize("same", [False, True])
+def test_scaled_columns_are_the_same_wherever_a_row_stands(same, limit):
+    rng = np.random.default_rng(0)
+    d, n = 13, 3 * cached_rows(13) + 5
+    X = rng.normal(size=(n, d)) * 3
+    centre = np.full(d, 0.3) if same else rng.normal(size=d)
+    factor = np.full(d, 0.7) if same else rng.uniform(0.1, 2, d)
+    low, high = centre - 2.0, centre + 2.5
+    expected = (np.clip(X, low, high) - centre) * factor
+    if limit is not None:
+        expected = np.clip(expected, -limit, limit)
+    scaler = ColumnScaler(low, high, centre, factor, limit)
+    assert (np.vstack([block.copy() for block in scaler.blocks(X)]) == expected).all()
+    for rows in (slice(0, 1), slice(5, 700), slice(0, n)):
+        assert (scaler.apply(X[rows]) == expected[rows]).all()
+        assert (scaler.apply(np.asfortranarray(X)[rows]) == expected[rows]).all()
+    single = scaler.apply(X[:9].astype(np.float32))
+    assert (single == scaler.apply(X[:9].astype(np.float32).astype(np.float64))).all()
+    assert np.abs(single - expected[:9]).max() < 1e-5
+
+
+def test_slices_cover_all_rows_once():
+    for n_rows, n_columns in ((0, 3), (1, 3), (100_000, 7), (5, 10**7)):
+        slices = list(cached_slices(n_rows, n_columns))
+        assert np.concatenate([np.arange(n_rows)[s] for s in slices] or [[]]).size == n_rows
+        assert all(0 < s.stop - s.start <= cached_rows(n_columns) for s in slices)

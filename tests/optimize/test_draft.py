@@ -89,11 +89,14 @@ def _nothing_kept(monkeypatch):
     monkeypatch.setattr(rows_module, "KEPT", 0)
 
 
+@pytest.mark.parametrize(("n_rows", "d"), [(3000, 7), (1, 1)])
 @pytest.mark.parametrize("stretch", [1.0, 1e4])
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-def test_the_rounding_is_within_its_bound(loss, clip, stretch):
-    objective = make_objective(loss, stretch=stretch, clip=clip, weighted=True, penalty=True)
+def test_the_rounding_is_within_its_bound(loss, clip, stretch, n_rows, d):
+    objective = make_objective(
+        loss, n_rows, d, stretch=stretch, clip=clip, weighted=True, penalty=n_rows > 1
+    )
     rng = np.random.default_rng(3)
     for size in (0.1, 10.0, 1e3):
         w = rng.normal(size=objective.linear.size) * size
@@ -168,3 +171,21 @@ def test_a_useless_hessian_is_replaced(monkeypatch, loss):
     monkeypatch.setattr(module, "ROWS_A_COEFFICIENT", 10)
     w = minimise(objective, 1e-7).ravel()
     assert float(np.linalg.norm(precise_gradient(objective, w).astype(float))) <= 1e-7
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_hessian_without_a_factor_is_no_fault(monkeypatch, after):
+    objective = make_objective(Logistic())
+    calls = []
+    cho_factor = module.cho_factor
+
+    def rounded_badly(matrix, **options):
+        calls.append(1)
+        if len(calls) == after + 1:
+            raise np.linalg.LinAlgError
+        return cho_factor(matrix, **options)
+
+    monkeypatch.setattr(module, "cho_factor", rounded_badly)
+    w = minimise(objective, 1e-7)
+    assert len(calls) > after
+    assert float(np.linalg.norm(precise_gradient(objective, w))) <= 1.1e-7
