@@ -38,7 +38,7 @@ SIZES = [1, 3, 2, 4, 6]
 def cells_of(codes):
     """Rows with a code in each of the columns of sizes 3, 2 and 4."""
     a, b, c = np.asarray(codes, dtype=int).reshape(-1, 3).T
-    return CellRows(((2 * a + b).astype(np.uint16), c.astype(np.uint16)), SHAPES)
+    return CellRows((np.stack([2 * a + b, c], axis=1).astype(np.uint16),), SHAPES)
 
 
 def loadings_of(rng=None):
