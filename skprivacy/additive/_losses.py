@@ -69,11 +69,12 @@ class Logistic(Loss):
         )
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        # Label minus probability is label - 1/2 - tanh(score / 2) / 2.
+        # Label minus probability is label - (tanh(score / 2) + 1) / 2.
         residuals = scores * 0.5
         np.tanh(residuals, out=residuals)
+        residuals += 1.0
         residuals *= -0.5 / self.clip
-        residuals += np.array([-0.5, 0.5]).take(target) / self.clip
+        residuals += target * (1.0 / self.clip)
         return np.clip(residuals, -1.0, 1.0, out=residuals)
 
 

@@ -254,6 +254,7 @@ class Loadings(Sequence[np.ndarray]):
             loading.flags.writeable = False
         self._matrix = block_diagonal([loading.astype(np.float64) for loading in integers])
         self._matrix.eliminate_zeros()
+        self._transposed = self._matrix.T
 
     def values(self, coefficients: np.ndarray) -> np.ndarray:
         """Return loadings times coefficients (n_loadings, k), over the cells of all terms."""
@@ -262,8 +263,8 @@ class Loadings(Sequence[np.ndarray]):
     def summed(self, margins: np.ndarray, *, exact_in_doubles: bool) -> np.ndarray:
         """Return the integers that margins, (cells of all terms, k), times loadings add up to."""
         if exact_in_doubles:
-            return np.asarray(self._matrix.T @ margins).astype(np.int64)
-        return np.asarray(self._matrix.T.astype(np.int64) @ margins.astype(np.int64))
+            return np.asarray(self._transposed @ margins).astype(np.int64)
+        return np.asarray(self._transposed.astype(np.int64) @ margins.astype(np.int64))
 
     def __getitem__(self, number: Any) -> Any:
         return self._integers[number]

@@ -6,6 +6,7 @@ scores of a row up and to add its residual to the row's cell. What belongs to on
 of axes is then a sum over the other axes, of integers: exact in any order.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ class CellBlock:
             for frame, one in zip(frames, self._indices, strict=True)
         ]
         n_cells = [frame.n_cells for frame in frames]
-        self._ends = np.cumsum(n_cells)
+        self._ends = list(itertools.accumulate(n_cells))
         self._scores = [
             sparse.csr_array(e, shape=(n, m)) for e, m in zip(entries, n_cells, strict=True)
         ]
@@ -194,11 +195,12 @@ class CellBlock:
 
     def scores(self, tables: np.ndarray) -> np.ndarray:
         """Return the sums (n_rows, k) of what tables (n_cells, k) say about each row."""
-        parts = np.split(tables, self._ends[:-1])
-        total = np.asarray(self._scores[0] @ parts[0])
-        for matrix, part in zip(self._scores[1:], parts[1:], strict=True):
-            total += matrix @ part
-        return total
+        ends = [0, *self._ends]
+        parts = [
+            matrix @ tables[start:end]
+            for matrix, start, end in zip(self._scores, ends[:-1], ends[1:], strict=True)
+        ]
+        return np.asarray(parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return the sums (n_cells, k) of values (n_rows, k) over the rows of each cell."""

@@ -193,7 +193,7 @@ def test_long_loadings_are_refused(wrong):
     cells = cells_of([[0, 0, 0]])
 
     def solver(sums):
-        integers = [loading.copy() for loading in sums.quantise(loadings_of())]
+        integers = [loading.astype(np.int64) for loading in sums.quantise(loadings_of())]
         integers[1][0, 0] = wrong if abs(wrong) > 2 else wrong * 2**sums.loading_bits
         return sums(cells, TERMS, integers, lambda _: np.ones((1, 1)))
 
