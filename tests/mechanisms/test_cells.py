@@ -20,6 +20,7 @@ from skprivacy.mechanisms import (
     GaussianRounds,
     RoundSums,
     Term,
+    _cells,
     random_source,
 )
 from skprivacy.mechanisms._cells import cell_grids, quantise_residuals
@@ -101,8 +102,13 @@ def test_a_quantised_residual_is_a_function_of_its_row(k):
     )
 
 
-def test_sums_are_exact():
-    """Joint tables give the very integers that adding up row by row gives."""
+@pytest.mark.parametrize("bits", [_cells.EXACT_BITS, 0])
+def test_sums_are_exact(bits, monkeypatch):
+    """Joint tables give the very integers that adding up row by row gives.
+
+    In doubles, and in the integers that more rows than doubles have bits for are added in.
+    """
+    monkeypatch.setattr(_cells, "EXACT_BITS", bits)
     rng = np.random.default_rng(0)
     n = 40_000  # several blocks
     codes = rng.integers(0, [3, 2, 4], size=(n, 3))
