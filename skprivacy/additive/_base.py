@@ -25,7 +25,7 @@ from ._codes import FineCells
 from ._explain import ShapeFunction, importances, shape_functions
 from ._losses import Loss
 from ._model import freeze
-from ._solver import AdditiveSolver, Fitted, most_joint_cells
+from ._solver import MOST_JOINT_CELLS, AdditiveSolver, Fitted
 from ._table import (
     Schema,
     column_mapping,
@@ -230,7 +230,7 @@ class AdditiveModel(DPEstimator):
             most_pairs = MOST_PAIRS if strength > MUCH else 0
         fine = FineCells(X, (low, high), schema.categories)
         bins = self._release_bins(fine, n_rows, n_bins, release, loss.weights)
-        packs = pack_columns([one.n_bins for one in bins], most_joint_cells(n_rows))
+        packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
         cells = fine.joint(bins, packs)
         solver = AdditiveSolver(
             cells, packs, bins, loss, n_rows, int(most_pairs), n_rows / strength

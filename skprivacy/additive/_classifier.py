@@ -171,7 +171,7 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
         named = labels if self.classes is None else np.asarray(self.classes)
         classes = np.asarray(release.facts.classes, dtype=named.dtype)
         if classes.size == 2:
-            codes = (labels == classes[1]).astype(np.intp)
+            codes = (labels == classes[1]).view(np.uint8)
         else:
             codes = np.searchsorted(classes, labels)
         weights = self._unit_weights(sample_weight)

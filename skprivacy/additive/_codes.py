@@ -9,6 +9,7 @@ the few buckets with several edges, next to the bounds and to 0, are searched fo
 Bins are fine cells merged, so that the bin of a value follows from its fine cell by a table.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -88,8 +89,13 @@ class FineCells:
             Columns of each joint table.
         """
         shapes = [tuple(bins[j].n_bins for j in pack) for pack in packs]
-        kinds = [np.uint16 if math.prod(shape) <= 2**16 else np.uint32 for shape in shapes]
-        joint = [np.zeros(self._X.shape[0], dtype=kind) for kind in kinds]
+        kinds = [np.min_scalar_type(math.prod(shape) - 1) for shape in shapes]
+        # Tables next to each other whose cells take the same bytes are kept together.
+        parts = [
+            (kind, [packs[number] for number in group])
+            for kind, group in itertools.groupby(range(len(packs)), key=kinds.__getitem__)
+        ]
+        codes = [np.zeros((self._X.shape[0], len(group)), dtype=kind) for kind, group in parts]
         tables: dict[int, np.ndarray] = {}
         for pack, kind in zip(packs, kinds, strict=True):
             stride = 1
@@ -97,12 +103,14 @@ class FineCells:
                 tables[j] = (stride * self._bins_of_cells(j, bins[j])).astype(kind)
                 stride *= bins[j].n_bins
         for rows in self._slices():
-            codes = self._codes(rows)
-            for pack, code in zip(packs, joint, strict=True):
-                part = code[rows]
-                for j in pack:
-                    np.add(part, tables[j].take(codes[j]), out=part)
-        return CellRows(tuple(joint), tuple(shapes))
+            fine = self._codes(rows)
+            for (_, group), code in zip(parts, codes, strict=True):
+                for number, pack in enumerate(group):
+                    joint = tables[pack[0]].take(fine[pack[0]])
+                    for j in pack[1:]:
+                        joint += tables[j].take(fine[j])
+                    code[rows, number] = joint
+        return CellRows(tuple(codes), tuple(shapes))
 
     def _bins_of_cells(self, column: int, bins: Bins) -> np.ndarray:
         edges, size = self.edges[column], int(self._sizes[column])

@@ -64,15 +64,17 @@ class Logistic(Loss):
     def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
         offset = np.log(priors[1:] / priors[:1])
         variance = float(priors[0] * priors[1])
-        # Label minus probability is (label - 1/2) - tanh(score / 2) / 2.
-        centred = (target - 0.5) / self.clip
-        super().__init__(centred, weights, offset, variance, variance / self.clip**2)
+        super().__init__(
+            target.astype(np.uint8), weights, offset, variance, variance / self.clip**2
+        )
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        # Label minus probability is label - (tanh(score / 2) + 1) / 2.
         residuals = scores * 0.5
         np.tanh(residuals, out=residuals)
+        residuals += 1.0
         residuals *= -0.5 / self.clip
-        residuals += target
+        residuals += target * (1.0 / self.clip)
         return np.clip(residuals, -1.0, 1.0, out=residuals)
 
 

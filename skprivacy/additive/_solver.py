@@ -44,13 +44,8 @@ BAND_FACTOR = 1.5
 independent, and the curvature is below that of the prior where a model has learned."""
 
 LEAST_RIDGE = 1e-7
-LEAST_JOINT_CELLS, MOST_JOINT_CELLS, ROWS_A_CELL = 512, 32768, 32
-"""Least and most cells of a joint table, and the rows that make up for passing a cell."""
-
-
-def most_joint_cells(n_rows: float) -> int:
-    """Return how large joint tables are worth their passing, for a released number of rows."""
-    return int(min(max(n_rows / ROWS_A_CELL, LEAST_JOINT_CELLS), MOST_JOINT_CELLS))
+MOST_JOINT_CELLS = 256
+"""So that a byte holds a cell. More cells and fewer tables are hardly faster."""
 
 
 @dataclass(frozen=True)
@@ -205,18 +200,20 @@ class AdditiveSolver:
             for weight, shape in zip(self._weights, self._shapes, strict=True)
         ]
         self._integers = rounds.quantise(scaled)
-        unit = 2.0**-rounds.loading_bits
-        self._loadings = [unit * integers for integers in self._integers]
-        self._loading_matrix = block_diagonal(self._loadings)
+        self._unit = 2.0**-rounds.loading_bits
         curvature = self._loss.curvature * self._n_rows
         inverses, means = [], []
-        for shape, loading in zip(self._shapes, self._loadings, strict=True):
+        for shape, integers in zip(self._shapes, self._integers, strict=True):
+            loading = self._unit * integers
             mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
             moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
             inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
             means.append(mean)
         self._mean = np.concatenate(means)
-        self._inverses, self._inverse = inverses, block_diagonal(inverses)
+        self._inverse = block_diagonal(inverses)
+        sizes = [mean.size for mean in means]
+        parts = np.split(self._inverse.data, np.cumsum(np.square(sizes))[:-1])
+        self._inverses = [part.reshape(n, n) for part, n in zip(parts, sizes, strict=True)]
         self._solved_mean = self._inverse @ self._mean
         self._mean_factor = curvature / (1 + curvature * float(self._mean @ self._solved_mean))
 
@@ -230,7 +227,7 @@ class AdditiveSolver:
 
     def _residuals(self, cells: CellRows) -> Residuals:
         """Return the function that gives the rows' residuals to a sum over `cells`."""
-        values = self._loading_matrix @ self._theta
+        values = self._integers.values(self._theta)
         values[0] += self._loss.offset
         tables = self._terms.spread(values)
 
@@ -243,14 +240,15 @@ class AdditiveSolver:
 
     def _values(self, theta: np.ndarray) -> list[np.ndarray]:
         """Return the values of each shape function in its cells."""
-        ends = np.cumsum([loading.shape[0] for loading in self._loadings])
-        return np.split(self._loading_matrix @ theta, ends[:-1])
+        ends = np.cumsum([loading.shape[0] for loading in self._integers])
+        return np.split(self._integers.values(theta), ends[:-1])
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviation of each column's shape function over the rows."""
         spreads = []
         # Pairs that have just been added have no loadings yet; they stand after the columns.
-        values = self._values(self._theta[: self._loading_matrix.shape[1]])
+        n_loadings = sum(loading.shape[1] for loading in self._integers)
+        values = self._values(self._theta[:n_loadings])
         for number in range(1, len(self._bins) + 1):
             value, mass = values[number], self._shapes[number].mass
             variance = mass @ (value * value) - (mass @ value) ** 2
@@ -336,22 +334,16 @@ class AdditiveSolver:
             term = Term(place[pair], (pack.index(first), pack.index(second)))
             loadings = pair_loadings(loading_a, loading_b)
             shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
-        of_rows = self._groups_of_rows(groups)
         sizes = [tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs]
-        codes = []
-        for pack, size in zip(packs, sizes, strict=True):
-            code = np.zeros(self._cells.n_rows, dtype=np.uint16)
-            for column, n_own in zip(pack, size, strict=True):
-                code *= np.uint16(n_own)
-                code += of_rows[column]
-            codes.append(code)
-        return CellRows(tuple(codes), tuple(sizes)), shapes, groups
+        codes = _GroupedCodes(self._cells, self._packs, packs, groups)
+        return CellRows((codes,), tuple(sizes)), shapes, groups
 
     def _add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Add shape functions of pairs."""
         cells, shapes, self._groups = self._pair_shapes(pairs, PAIR_GROUPS, PAIR_COLUMNS)
         n_tables = len(self._cells.shapes)
-        self._cells = self._cells.extended(cells)
+        codes = np.concatenate([cells.codes[0][block.rows] for block in self._cells.blocks()])
+        self._cells = self._cells.extended(CellRows((codes,), cells.shapes))
         for shape in shapes:
             shape.term = Term(n_tables + shape.term.table, shape.term.axes)
             self._shapes.append(shape)
@@ -360,25 +352,13 @@ class AdditiveSolver:
         self._theta = np.concatenate([self._theta, new])
         self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
-    def _groups_of_rows(self, groups: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-        """Return the group of every row in some columns."""
-        found = {}
-        for table, columns in enumerate(self._packs):
-            shape = self._cells.shapes[table]
-            for column in groups.keys() & set(columns):
-                along = np.ones(len(shape), dtype=int)
-                along[columns.index(column)] = -1
-                of_cells = np.broadcast_to(groups[column].astype(np.uint16).reshape(along), shape)
-                found[column] = of_cells.ravel().take(self._cells.codes[table])
-        return found
-
     def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
         """Return the centred shape functions of averaged coefficients."""
         values = self._values(average)
         intercept = self._loss.offset + values[0][0]
         fitted = []
         for number, shape in enumerate(self._shapes[1:], start=1):
-            value, loading = values[number], self._loadings[number]
+            value, loading = values[number], self._unit * self._integers[number]
             if len(shape.columns) == 1:
                 value = self._towards_the_mean(number, value, ridge)
                 centre = shape.mass @ value
@@ -397,8 +377,59 @@ class AdditiveSolver:
         shape = self._shapes[number]
         numeric = self._bins[shape.columns[0]].edges is not None
         alone = slice(-1, None) if numeric else slice(None)
-        square = (self._loadings[number][alone] ** 2).sum(axis=1)
+        square = ((self._unit * self._integers[number][alone]) ** 2).sum(axis=1)
         known = self._loss.curvature * self._n_rows * shape.mass[alone] * square
         moved = value.copy()
         moved[alone] += np.outer(ridge / (known + ridge), shape.mass @ value)
         return moved
+
+
+class _GroupedCodes:
+    """The rows' cells in joint tables of grouped columns, made of those in larger tables.
+
+    Parameters
+    ----------
+    cells : CellRows
+        Tables of the columns' bins.
+    tables : list of lists of int
+        Columns of each of these tables.
+    packs : list of lists of int
+        Columns of each table that is made.
+    groups : dict of int to array
+        Group of each bin of the columns.
+    """
+
+    def __init__(
+        self,
+        cells: CellRows,
+        tables: list[list[int]],
+        packs: list[list[int]],
+        groups: dict[int, np.ndarray],
+    ) -> None:
+        self.shape = cells.n_rows, len(packs)
+        self._cells = cells
+        self._packs = packs
+        self._sizes = {column: int(group.max()) + 1 for column, group in groups.items()}
+        most = max(math.prod(self._sizes[column] for column in pack) for pack in packs)
+        self._kind = np.min_scalar_type(most - 1)
+        self._of_cells: dict[int, tuple[int, np.ndarray]] = {}
+        for table, columns in enumerate(tables):
+            shape = cells.shapes[table]
+            for column in groups.keys() & set(columns):
+                along = np.ones(len(shape), dtype=int)
+                along[columns.index(column)] = -1
+                group = np.broadcast_to(groups[column].astype(self._kind).reshape(along), shape)
+                self._of_cells[column] = table, group.ravel()
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        of_rows = {
+            column: of_cells.take(self._cells.of_table(table, rows))
+            for column, (table, of_cells) in self._of_cells.items()
+        }
+        made = np.empty((of_rows[self._packs[0][0]].size, len(self._packs)), dtype=self._kind)
+        for number, pack in enumerate(self._packs):
+            code = of_rows[pack[0]]
+            for column in pack[1:]:
+                code = code * self._kind.type(self._sizes[column]) + of_rows[column]
+            made[:, number] = code
+        return made

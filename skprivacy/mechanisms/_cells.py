@@ -245,20 +245,26 @@ class Loadings(Sequence[np.ndarray]):
         values = [loading.ravel() for loading in loadings]
         entries = np.concatenate(values) if values else np.zeros(0)
         within = bool(np.all((entries >= -unit) & (entries <= unit)))
-        integers = [loading.astype(np.int64) for loading in loadings] if within else []
+        integers = [loading.astype(np.int32) for loading in loadings] if within else []
         if not within or sum(map(_largest_square, integers)) > unit * unit:
             raise ValueError("The loadings of a row could have a norm above 1.")
         self.bits = bits
         self._integers = integers
         for loading in integers:
             loading.flags.writeable = False
-        self._doubles = block_diagonal([loading.astype(np.float64) for loading in integers]).T
+        self._matrix = block_diagonal([loading.astype(np.float64) for loading in integers])
+        self._matrix.eliminate_zeros()
+        self._transposed = self._matrix.T
+
+    def values(self, coefficients: np.ndarray) -> np.ndarray:
+        """Return loadings times coefficients (n_loadings, k), over the cells of all terms."""
+        return np.asarray(self._matrix @ (2.0**-self.bits * coefficients))
 
     def summed(self, margins: np.ndarray, *, exact_in_doubles: bool) -> np.ndarray:
         """Return the integers that margins, (cells of all terms, k), times loadings add up to."""
         if exact_in_doubles:
-            return np.asarray(self._doubles @ margins).astype(np.int64)
-        return np.asarray(self._doubles.astype(np.int64) @ margins.astype(np.int64))
+            return np.asarray(self._transposed @ margins).astype(np.int64)
+        return np.asarray(self._transposed.astype(np.int64) @ margins.astype(np.int64))
 
     def __getitem__(self, number: Any) -> Any:
         return self._integers[number]
@@ -302,7 +308,8 @@ def quantise_residuals(residuals: np.ndarray, bits: int) -> np.ndarray:
 
 def _largest_square(loading: np.ndarray) -> Any:
     """Return the largest squared norm of a row, as a Python int for integers."""
-    return np.einsum("ij,ij->i", loading, loading).max(initial=0).item()
+    kind = np.float64 if loading.dtype.kind == "f" else np.int64
+    return np.einsum("ij,ij->i", loading, loading, dtype=kind).max(initial=0).item()
 
 
 @dataclass(frozen=True, kw_only=True)

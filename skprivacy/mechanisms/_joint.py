@@ -6,20 +6,32 @@ scores of a row up and to add its residual to the row's cell. What belongs to on
 of axes is then a sum over the other axes, of integers: exact in any order.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
-BLOCK_ROWS = 8192
-"""Rows of one block: what is made of them stays in a core's cache."""
+BLOCK_CELLS, LEAST_BLOCK, MOST_BLOCK = 2**17, 1024, 16384
+"""Rows times tables of one block, and its least and most rows: a block stays in a core's cache."""
 
 KEPT_CELLS = 2**22
 """Rows times tables up to which the blocks' indices are kept, of 4 bytes each."""
+
+
+class Codes(Protocol):
+    """Cells of rows in some tables: an array (n_rows, n_tables), or what makes slices of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Numbers of rows and of tables."""
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray:
+        """Return the cells of a slice of rows."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +45,14 @@ class CellRows:
 
     Parameters
     ----------
-    codes : tuple of arrays of shape (n_rows,), unsigned integers
-        One array a joint table: the cell of each row, in C order of the table's shape.
+    codes : tuple of arrays of shape (n_rows, n_tables), unsigned integers
+        For some joint tables each, in order: the cell of each row, in C order of the table's
+        shape. What is used once may also be made slice by slice.
     shapes : tuple of tuples of int
         Shape of each joint table; an axis stands for one column or grouped column.
     """
 
-    codes: tuple[np.ndarray, ...]
+    codes: tuple[Codes, ...]
     shapes: tuple[tuple[int, ...], ...]
 
     @property
@@ -48,20 +61,17 @@ class CellRows:
         return int(self.codes[0].shape[0])
 
     @cached_property
-    def offsets(self) -> np.ndarray:
-        """Where the cells of each table start among all cells, and their number at the end."""
-        return np.cumsum([0, *map(math.prod, self.shapes)])
+    def n_cells(self) -> np.ndarray:
+        """Number of cells of each table."""
+        return np.array([math.prod(shape) for shape in self.shapes])
 
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """Where the indices of each row of a block start."""
-        n_tables = len(self.codes)
-        return np.arange(min(self.n_rows, BLOCK_ROWS) + 1, dtype=np.int32) * np.int32(n_tables)
-
-    @cached_property
-    def ones(self) -> np.ndarray:
-        """Entries of every block."""
-        return np.ones(int(self.starts[-1]))
+    def of_table(self, table: int, rows: slice = slice(None)) -> np.ndarray:
+        """Return the cells of some rows in one table."""
+        for part in self.codes:
+            if table < part.shape[1]:
+                return part[rows][:, table]
+            table -= part.shape[1]
+        raise IndexError(table)
 
     def extended(self, other: "CellRows") -> "CellRows":
         """Return these tables and those of `other`, for the same rows."""
@@ -69,7 +79,7 @@ class CellRows:
 
     def blocks(self) -> Iterator["CellBlock"]:
         """Yield the rows block by block. A block is good until the next one is asked for."""
-        if self.n_rows * len(self.codes) <= KEPT_CELLS:
+        if self.n_rows * len(self.shapes) <= KEPT_CELLS:
             yield from self._kept_blocks
         else:
             yield from self._made_blocks()
@@ -88,12 +98,64 @@ class CellRows:
             yield block
 
     def _slices(self) -> list[slice]:
-        n = self.n_rows
-        return [slice(start, min(start + BLOCK_ROWS, n)) for start in range(0, n, BLOCK_ROWS)]
+        n, step = self.n_rows, self._block_rows
+        return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+
+    @property
+    def _block_rows(self) -> int:
+        return min(max(BLOCK_CELLS // len(self.shapes), LEAST_BLOCK), MOST_BLOCK)
+
+    def frames(self, n_rows: int) -> list["_Frame"]:
+        """Return what all blocks of at most so many rows share, for each array of codes."""
+        longest = min(self._block_rows, self.n_rows)
+        return self._frames if n_rows <= longest else self._make_frames(n_rows)
+
+    @cached_property
+    def _frames(self) -> list["_Frame"]:
+        return self._make_frames(min(self._block_rows, self.n_rows))
+
+    def _make_frames(self, n_rows: int) -> list["_Frame"]:
+        frames, table = [], 0
+        for part in self.codes:
+            n_tables = part.shape[1]
+            n_cells = self.n_cells[table : table + n_tables]
+            ends = np.cumsum(n_cells)
+            frames.append(
+                _Frame(
+                    n_cells=int(ends[-1]),
+                    first=np.tile((ends - n_cells).astype(np.int32), n_rows),
+                    starts=np.arange(n_rows + 1, dtype=np.int32) * np.int32(n_tables),
+                    ones=np.ones(n_rows * n_tables),
+                )
+            )
+            table += n_tables
+        return frames
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the blocks of one array of codes share.
+
+    Parameters
+    ----------
+    n_cells : int
+        Cells of its tables.
+    first : array of shape (n_rows * n_tables,)
+        First cell of each table among them, for every row again.
+    starts : array of shape (n_rows + 1,)
+        Where the entries of each row start.
+    ones : array of shape (n_rows * n_tables,)
+        The entries.
+    """
+
+    n_cells: int
+    first: np.ndarray
+    starts: np.ndarray
+    ones: np.ndarray
 
 
 class CellBlock:
-    """A block of rows as a sparse matrix of ones, (n_rows, number of all cells).
+    """A block of rows as sparse matrices of ones, of (n_rows, number of cells).
 
     Parameters
     ----------
@@ -104,34 +166,46 @@ class CellBlock:
     """
 
     def __init__(self, cells: CellRows, rows: slice) -> None:
-        self._cells = cells
-        self.n_rows, n_tables = rows.stop - rows.start, len(cells.codes)
-        shape = self.n_rows, int(cells.offsets[-1])
-        indices = np.empty(self.n_rows * n_tables, dtype=np.int32)
-        starts, ones = cells.starts[: self.n_rows + 1], cells.ones[: indices.size]
-        self._indices = indices.reshape(self.n_rows, n_tables)
+        self._codes = cells.codes
+        self.n_rows = n = rows.stop - rows.start
+        frames = cells.frames(n)
+        sizes = [n * part.shape[1] for part in self._codes]
+        self._first = [frame.first[:size] for frame, size in zip(frames, sizes, strict=True)]
+        self._indices = [np.empty(size, dtype=np.int32) for size in sizes]
         self.move(rows)
-        self._scores = sparse.csr_array((ones, indices, starts), shape=shape)
-        self._sums = sparse.csc_array((ones, indices, starts), shape=shape[::-1])
+        entries = [
+            (frame.ones[: one.size], one, frame.starts[: n + 1])
+            for frame, one in zip(frames, self._indices, strict=True)
+        ]
+        n_cells = [frame.n_cells for frame in frames]
+        self._ends = list(itertools.accumulate(n_cells))
+        self._scores = [
+            sparse.csr_array(e, shape=(n, m)) for e, m in zip(entries, n_cells, strict=True)
+        ]
+        self._sums = [
+            sparse.csc_array(e, shape=(m, n)) for e, m in zip(entries, n_cells, strict=True)
+        ]
 
     def move(self, rows: slice) -> None:
-        """Make it a block of so many other rows."""
+        """Make it a block of as many other rows."""
         self.rows = rows
-        for number, code in enumerate(self._cells.codes):
-            np.add(
-                code[rows],
-                self._cells.offsets[number],
-                out=self._indices[:, number],
-                casting="unsafe",
-            )
+        for indices, part, first in zip(self._indices, self._codes, self._first, strict=True):
+            np.copyto(indices, part[rows].reshape(-1))
+            np.add(indices, first, out=indices)
 
     def scores(self, tables: np.ndarray) -> np.ndarray:
         """Return the sums (n_rows, k) of what tables (n_cells, k) say about each row."""
-        return np.asarray(self._scores @ tables)
+        ends = [0, *self._ends]
+        parts = [
+            matrix @ tables[start:end]
+            for matrix, start, end in zip(self._scores, ends[:-1], ends[1:], strict=True)
+        ]
+        return np.asarray(parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Return the sums (n_cells, k) of values (n_rows, k) over the rows of each cell."""
-        return np.asarray(self._sums @ values)
+        parts = [matrix @ values for matrix in self._sums]
+        return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
 @dataclass(frozen=True)
@@ -222,7 +296,7 @@ class Terms(Sequence[Term]):
 
 
 def block_diagonal(blocks: Sequence[np.ndarray]) -> sparse.csr_array:
-    """Return the sparse matrix of blocks along its diagonal, without their zeros."""
+    """Return the sparse matrix of blocks along its diagonal; its data are theirs, row by row."""
     heights = np.array([block.shape[0] for block in blocks])
     widths = np.array([block.shape[1] for block in blocks])
     # Entries row by row; their columns count up from where the block starts.
@@ -232,6 +306,4 @@ def block_diagonal(blocks: Sequence[np.ndarray]) -> sparse.csr_array:
     columns = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, lengths)
     values = np.concatenate([block.ravel() for block in blocks])
     parts = values, columns.astype(np.int32), starts.astype(np.int32)
-    matrix = sparse.csr_array(parts, shape=(heights.sum(), widths.sum()))
-    matrix.eliminate_zeros()
-    return matrix
+    return sparse.csr_array(parts, shape=(heights.sum(), widths.sum()))

@@ -54,7 +54,8 @@ def test_bins_are_looked_up_by_the_cell(kept, monkeypatch):
         Bins(edges, np.full(edges.size + 2, 1 / (edges.size + 2))),
         Bins(None, np.full(sizes[1], 1 / sizes[1])),
     ]
-    (together, alone), (shape, _) = (cells := fine.joint(bins, [[1, 0], [0]])).codes, cells.shapes
+    cells = fine.joint(bins, [[1, 0], [0]])
+    (together, alone), (shape, _) = (cells.of_table(0), cells.of_table(1)), cells.shapes
     places = bins[1].codes(X[:, 1]), bins[0].codes(np.clip(X[:, 0], -2.0, 3.0))
     assert shape == (sizes[1], edges.size + 2)
     np.testing.assert_array_equal(together, np.ravel_multi_index(places, shape))
@@ -64,4 +65,4 @@ def test_bins_are_looked_up_by_the_cell(kept, monkeypatch):
 def test_a_column_in_one_bin():
     fine, X, _ = cells_of(0.0, 1.0)
     bins = [Bins(np.array([]), np.array([0.9, 0.1])), Bins(None, np.full(5, 0.2))]
-    np.testing.assert_array_equal(fine.joint(bins, [[0]]).codes[0], np.isnan(X[:, 0]))
+    np.testing.assert_array_equal(fine.joint(bins, [[0]]).of_table(0), np.isnan(X[:, 0]))

@@ -102,3 +102,17 @@ def test_one_missing_truth_value_does_not_change_the_kind_of_a_column():
     for frame in (whole, lacking):
         schema = make_schema(frame, None, "DPAdditiveClassifier")
         assert schema.categories[0].tolist() == [False, True]
+
+
+@pytest.mark.parametrize("missing", [None, NAN, np.float64("nan"), pd.NA, pd.NaT])
+def test_a_missing_value_among_truth_values_changes_no_kind(missing):
+    table = pd.DataFrame({"x": pd.Series([True, missing, False], dtype=object)})
+    schema = make_schema(table, None, "X")
+    assert schema.categories[0].tolist() == [False, True]
+    np.testing.assert_array_equal(encode(table, schema)[:, 0], [1, NAN, 0])
+
+
+def test_one_number_among_truth_values_makes_numbers_of_them_wherever_it_stands():
+    for values in ([1, True, False], [True, 1, False]):
+        table = pd.DataFrame({"x": pd.Series(values, dtype=object)})
+        assert is_plain(table, None)

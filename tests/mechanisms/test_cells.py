@@ -20,6 +20,7 @@ from skprivacy.mechanisms import (
     GaussianRounds,
     RoundSums,
     Term,
+    _cells,
     random_source,
 )
 from skprivacy.mechanisms._cells import cell_grids, quantise_residuals
@@ -38,7 +39,7 @@ SIZES = [1, 3, 2, 4, 6]
 def cells_of(codes):
     """Rows with a code in each of the columns of sizes 3, 2 and 4."""
     a, b, c = np.asarray(codes, dtype=int).reshape(-1, 3).T
-    return CellRows(((2 * a + b).astype(np.uint16), c.astype(np.uint16)), SHAPES)
+    return CellRows((np.stack([2 * a + b, c], axis=1).astype(np.uint16),), SHAPES)
 
 
 def loadings_of(rng=None):
@@ -101,8 +102,13 @@ def test_a_quantised_residual_is_a_function_of_its_row(k):
     )
 
 
-def test_sums_are_exact():
-    """Joint tables give the very integers that adding up row by row gives."""
+@pytest.mark.parametrize("bits", [_cells.EXACT_BITS, 0])
+def test_sums_are_exact(bits, monkeypatch):
+    """Joint tables give the very integers that adding up row by row gives.
+
+    In doubles, and in the integers that more rows than doubles have bits for are added in.
+    """
+    monkeypatch.setattr(_cells, "EXACT_BITS", bits)
     rng = np.random.default_rng(0)
     n = 40_000  # several blocks
     codes = rng.integers(0, [3, 2, 4], size=(n, 3))
@@ -193,7 +199,7 @@ def test_long_loadings_are_refused(wrong):
     cells = cells_of([[0, 0, 0]])
 
     def solver(sums):
-        integers = [loading.copy() for loading in sums.quantise(loadings_of())]
+        integers = [loading.astype(np.int64) for loading in sums.quantise(loadings_of())]
         integers[1][0, 0] = wrong if abs(wrong) > 2 else wrong * 2**sums.loading_bits
         return sums(cells, TERMS, integers, lambda _: np.ones((1, 1)))
 
