@@ -31,6 +31,9 @@ class Loss(ABC):
     shrinkage: float
     """Strength of regularisation, in noise scales of the mean gradient."""
 
+    shrinks: bool = True
+    """Whether shape functions are replaced by their posterior means."""
+
     def __init__(
         self,
         target: np.ndarray,
@@ -107,6 +110,7 @@ class Squared(Loss):
 
     clip = 0.1
     shrinkage = 3.0
+    shrinks = False
 
     def __init__(self, target: np.ndarray, weights: np.ndarray | None) -> None:
         super().__init__(target, weights, np.array([0.5]), 1.0, 0.5)

@@ -15,6 +15,7 @@ import numpy as np
 from ..mechanisms import CellBlock, CellRows, Residuals, RoundSums, Term, Terms, block_diagonal
 from ._bins import Bins
 from ._losses import Loss
+from ._posterior import AMPLITUDES, posterior_map
 from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
 
 STEP = 0.6
@@ -158,7 +159,7 @@ class AdditiveSolver:
         self._prepare(rounds, ridge)
         step_length = STEP
         last: tuple[np.ndarray, float] | None = None
-        total, n_averaged = np.zeros(0), 0
+        total, first, n_averaged = np.zeros(0), np.zeros(0), 0
         for number in range(n_rounds):
             if number == pairs_at:
                 found = self._screen(rounds)
@@ -185,9 +186,11 @@ class AdditiveSolver:
                 theta = theta + step_length * step
             self._theta = theta
             if number >= average_from:
-                total = theta if n_averaged == 0 else total + theta
+                total, first = (theta, theta) if n_averaged == 0 else (total + theta, first)
                 n_averaged += 1
-        return self._result(total / n_averaged, noise / math.sqrt(n_averaged), ridge)
+        # What full steps from every iterate would lead to: without the way that is still to go.
+        average = (total + (theta - first) / STEP) / n_averaged
+        return self._result(average, noise / math.sqrt(n_averaged), ridge)
 
     def _prepare(self, rounds: RoundSums, ridge: float) -> None:
         """Set loadings by the weights, and the preconditioner of these loadings.
@@ -353,8 +356,23 @@ class AdditiveSolver:
         self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
     def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
-        """Return the centred shape functions of averaged coefficients."""
-        values = self._values(average)
+        """Return the centred shape functions of averaged coefficients, or their posterior means."""
+        ends = np.cumsum([loading.shape[1] for loading in self._integers])
+        parts = np.split(average, ends[:-1])
+        reaches = list(self._inverses)
+        if self._loss.shrinks:
+            sampling = self._loss.variance * self._loss.clip**2 / self._loss.curvature
+            for number, weight in enumerate(self._weights[1:], start=1):
+                shrink = posterior_map(
+                    parts[number],
+                    np.linalg.inv(self._inverses[number]),
+                    ridge,
+                    noise,
+                    sampling,
+                    AMPLITUDES / math.sqrt(weight),
+                )
+                parts[number], reaches[number] = shrink @ parts[number], reaches[number] @ shrink
+        values = self._values(np.concatenate(parts))
         intercept = self._loss.offset + values[0][0]
         fitted = []
         for number, shape in enumerate(self._shapes[1:], start=1):
@@ -364,7 +382,7 @@ class AdditiveSolver:
                 centre = shape.mass @ value
                 value, intercept = value - centre, intercept + centre
                 loading = loading - shape.mass @ loading
-            reach = loading @ self._inverses[number]
+            reach = loading @ reaches[number]
             deviation = BAND_FACTOR * noise * np.sqrt((reach * reach).sum(axis=1))
             fitted.append(FittedShape(shape.columns, shape.mass, value, deviation))
         return Fitted(intercept, tuple(fitted), self._groups)
