@@ -357,6 +357,8 @@ def run(case: Case, repeats: int, epsilons: list[float]) -> Iterator[dict[str, A
                 ended = fits_in_time(model, rows)
                 seconds.append(time.process_time() - start)
                 values.append(measure(model) if ended else float("nan"))
+                if not ended:  # nor will others of the kind
+                    break
             if contender == "scikit-learn":
                 unit = float(np.median(seconds))
             yield {
