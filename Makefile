@@ -15,7 +15,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= 2
 PYTEST_ARGS ?=
 
-# One thread in each test process: the processes share the machine already.
+# One thread in each process: test processes share the machine already, and times of
+# benchmarks can be compared.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: help demo test test-slow test-oldest lint types docs bench check format clean
@@ -28,7 +29,7 @@ help:
 	@echo "make lint         ruff and the import contract"
 	@echo "make types        mypy"
 	@echo "make docs         documentation site, in docs/_build/html"
-	@echo "make bench        full benchmark, in benchmark-results/"
+	@echo "make bench        full benchmark, in benchmark-results/ (about twenty minutes)"
 	@echo "make check        everything that continuous integration runs"
 	@echo "make format       rewrite the sources in the project's format"
 	@echo "make clean        remove environments, caches and results"
@@ -52,7 +53,7 @@ $(VENV)/.stamp-%: pyproject.toml | $(BIN)/python
 	@touch $@
 
 demo: $(VENV)/.stamp-demo
-	$(BIN)/skprivacy benchmark adult --epsilon 0.3 1 3 --repeats 2 --output benchmark-results/demo
+	$(ONE_THREAD) $(BIN)/skprivacy benchmark adult --epsilon 0.3 1 3 --repeats 2 --output benchmark-results/demo
 
 test: $(VENV)/.stamp-test
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
@@ -90,8 +91,12 @@ docs: $(VENV)/.stamp-docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+BENCH = $(ONE_THREAD) $(BIN)/skprivacy benchmark
 bench: $(VENV)/.stamp-bench
-	$(BIN)/skprivacy benchmark adult --output benchmark-results/adult
+	$(BENCH) adult --pipelines all --output benchmark-results/adult
+	$(BENCH) diamonds --pipelines all --output benchmark-results/diamonds
+	$(BENCH) adult --task unsupervised --output benchmark-results/adult-unsupervised
+	$(ONE_THREAD) $(BIN)/python benchmarks/bench_speed.py
 
 check: test lint types docs test-oldest
 

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from .ledger import PrivacyAccountant
 
 
+EXAMPLES = """examples:
+  skprivacy benchmark adult
+  skprivacy benchmark adult --pipelines all --markdown
+  skprivacy benchmark diabetes --pipelines private twins --epsilon 1 4
+  skprivacy benchmark patients.csv --target relapse --repeats 10
+  skprivacy benchmark adult --task unsupervised
+"""
+
+
 class UsageError(Exception):
     """The command can't do what it was asked; the message is for the user."""
 
@@ -70,14 +79,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Train private classifiers and their non-private twins on the same splits and print "
-        "their scores, times and what the ledger says they cost."
+        "Train private models and their non-private twins on the same splits and print their "
+        "scores, times and what the ledger says they cost."
     )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
     parser.add_argument(
         "data", nargs="?", default="adult", metavar="DATASET|FILE.csv",
         help="a data set's name (see --list) or a CSV file; default: adult",
     )  # fmt: skip
     parser.add_argument("--target", metavar="COLUMN", help="column of the CSV file to predict")
+    parser.add_argument(
+        "--task", choices=("auto", "classification", "regression", "unsupervised"), default="auto",
+        help="default: what the target is for; unsupervised: k-means, components and covariance "
+        "of the columns of numbers",
+    )  # fmt: skip
     parser.add_argument(
         "--epsilon", nargs="+", type=_positive, metavar="EPS", default=[0.1, 0.3, 1.0, 3.0, 8.0],
         help="budgets of one fit; default: 0.1 0.3 1 3 8",
@@ -85,13 +101,15 @@ def _add_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delta", type=_probability, default=1e-5, help="default: 1e-5")
     parser.add_argument("--repeats", type=_count, default=5, help="random splits; default: 5")
     parser.add_argument(
-        "--estimators", nargs="+", metavar="NAME", help="which pipelines; default: all (see --list)"
-    )
+        "--pipelines", nargs="+", metavar="NAME", default=["default"],
+        help="pipelines, or sets of them: default, all, private, twins, peers (see --list)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of splits and noise; default: 0")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: benchmark-results/DATASET"
     )
+    parser.add_argument("--markdown", action="store_true", help="print the scores as Markdown")
     parser.add_argument("--list", action="store_true", help="list data sets and pipelines")
     parser.set_defaults(run=_benchmark)
 
@@ -137,15 +155,16 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     if options.list:
         print("Data sets:", *(f"  {name}" for name in list_datasets()), sep="\n")
-        print("Pipelines:", *(f"  {name}" for name in benchmarking.PIPELINES), sep="\n")
+        for task in benchmarking.TASKS:
+            specs = benchmarking.choose_pipelines(["all"], task)
+            marked = (f"  {spec.name}{' (default)' * spec.by_default}" for spec in specs)
+            print(f"Pipelines for {task}:", *marked, sep="\n")
+        print("Sets:", *(f"  {name}: {what}" for name, what in benchmarking.SETS.items()), sep="\n")
         return 0
-    names = tuple(dict.fromkeys(options.estimators or benchmarking.PIPELINES))
-    for name in names:
-        if name not in benchmarking.PIPELINES:
-            known = ", ".join(benchmarking.PIPELINES)
-            raise UsageError(f"There is no pipeline {name!r}. Known are {known}.")
+    names = tuple(dict.fromkeys(options.pipelines))
     try:
-        problem = _load(options.data, options.target)
+        problem = _load(options.data, options.target, options.task)
+        benchmarking.choose_pipelines(names, problem.task)
         folder = options.output or Path("benchmark-results", Path(problem.name).stem)
         folder.mkdir(parents=True, exist_ok=True)
         # A ledger of its own for each run: a budget file is never started again.
@@ -159,7 +178,7 @@ def _benchmark(options: argparse.Namespace) -> int:
                 epsilons=tuple(sorted(set(options.epsilon))),
                 delta=options.delta,
                 repeats=options.repeats,
-                estimators=names,
+                pipelines=names,
                 seed=options.seed,
                 jobs=options.jobs,
             ),
@@ -168,16 +187,17 @@ def _benchmark(options: argparse.Namespace) -> int:
         written = benchmarking.write_files(result, folder, json.loads(ledger.to_json()))
     except (benchmarking.BenchmarkError, LedgerError, OSError) as error:
         raise UsageError(str(error)) from error
-    print(benchmarking.format_table(result))
+    shown = benchmarking.format_markdown if options.markdown else benchmarking.format_table
+    print(shown(result))
     print("\nWritten:", ", ".join(str(path) for path in [*written, ledger.path]))
     if not any(path.suffix == ".png" for path in written):
         print("No figure: it needs matplotlib, pip install 'skprivacy[report]'.")
     print(f"\nLedger of this run, {ledger.path}:\n")
     print(benchmarking.format_ledger(ledger))
-    return 1 if any(fit.estimator.startswith("dp-") for fit in result.failures) else 0
+    return 1 if any(fit.pipeline.startswith("dp-") for fit in result.failures) else 0
 
 
-def _load(data: str, target: str | None) -> "Problem":
+def _load(data: str, target: str | None, task: str) -> "Problem":
     """Return the problem in a file or in a data set of the registry."""
     from . import benchmarking
     from .datasets import list_datasets, load_dataset
@@ -186,15 +206,15 @@ def _load(data: str, target: str | None) -> "Problem":
         if target is not None:
             raise UsageError(f"--target is for CSV files; the target of {data} is known.")
         try:
-            return benchmarking.problem_from_bunch(load_dataset(data))
+            return benchmarking.problem_from_bunch(load_dataset(data), task)
         except ImportError as error:
             raise UsageError(str(error)) from error
     if not Path(data).exists():
         known = ", ".join(list_datasets())
         raise UsageError(f"{data} is neither a file nor a data set. Data sets: {known}.")
-    if target is None:
+    if target is None and task != "unsupervised":
         raise UsageError(f"Name the column of {data} to predict: --target COLUMN.")
-    return benchmarking.read_csv(data, target)
+    return benchmarking.read_csv(data, target, task)
 
 
 def _show(options: argparse.Namespace) -> int:

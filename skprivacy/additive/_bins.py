@@ -3,8 +3,9 @@
 The fine cells of a numeric column do not depend on the rows: a uniform grid between its
 bounds, and a geometric one from either end and around 0, for heavy tails and for bounds that
 are wider than the values. One noisy histogram over them decides, as post-processing, which
-neighbours are merged: until a bin has enough rows and stands out from the noise. Before that
-the counts are denoised, which is what makes few rows and wide bounds bearable.
+neighbours are merged into bins of about equal mass. Before that the counts are denoised: what
+the noise explains is spread over the cells by a public prior. So there are bins with few rows
+and wide bounds too, and where little is known they follow the public bounds.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,12 @@ UNIFORM_CELLS, GEOMETRIC_CELLS = 256, 64
 SMALLEST_STEP, LARGEST_STEP = 1e-5, 0.25
 """First and last point of the geometric grid, in widths of the column's range."""
 
-EVIDENCE = 2.5
-"""Deviations of the noise on a cell that the rows of a bin are at least."""
+WIDTH_PART = 0.75
+"""Part of the rows that, where counts say nothing, lie in cells by width; the others by number."""
+
+MISSING_PENALTY, OTHER_PENALTY = 1.0, 3.0
+"""Deviations of noise taken from the count of missing values of a number, and those below which
+a categorical column's missing and unknown values are taken for none."""
 
 THRESHOLD = 3.0
 """Deviations of noise from which the difference of two halves is taken for real."""
@@ -81,12 +86,14 @@ def fine_edges(low: float, high: float) -> np.ndarray:
     return np.unique(np.clip(np.concatenate(points), above_low, high))
 
 
-def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
+def denoise(
+    counts: np.ndarray, noise: float, total: float, prior: np.ndarray | None = None
+) -> np.ndarray:
     """Return counts without what noise alone would explain, and none below 0.
 
     A cell that stands out by itself keeps its count. What is left of the total is halved and
     halved again over the other cells; a half keeps its noisy part of the whole only where that
-    differs from the part of its cells by `THRESHOLD` deviations of the noise (hard
+    differs from the prior part of its cells by `THRESHOLD` deviations of the noise (hard
     thresholding of Haar coefficients). So empty stretches, however many cells they have,
     do not add up noise, and few rows are found in a wide range.
 
@@ -98,21 +105,25 @@ def denoise(counts: np.ndarray, noise: float, total: float) -> np.ndarray:
         Standard deviation of their noise.
     total : float
         Released number of rows in all cells together.
+    prior : array of shape (n_cells,), default=None
+        Parts of the rows where counts say nothing, up to a factor. None: equal ones.
     """
     size = 1 << (counts.size - 1).bit_length()
     heavy = counts > STANDS_OUT * noise
-    sums, cells = [np.zeros(size)], [np.zeros(size)]
+    sums, cells, priors = [np.zeros(size)], [np.zeros(size)], [np.zeros(size)]
     sums[0][: counts.size] = np.where(heavy, 0.0, counts)
     cells[0][: counts.size] = ~heavy
+    priors[0][: counts.size] = ~heavy * (1.0 if prior is None else prior)
     while sums[-1].size > 1:
         sums.append(sums[-1].reshape(-1, 2).sum(axis=1))
         cells.append(cells[-1].reshape(-1, 2).sum(axis=1))
+        priors.append(priors[-1].reshape(-1, 2).sum(axis=1))
     smooth = np.maximum(total - counts[heavy].sum(keepdims=True), 0.0)
     for level in range(len(sums) - 2, -1, -1):
-        pairs, whole = sums[level].reshape(-1, 2), cells[level + 1]
-        share = cells[level][::2] / np.maximum(whole, 1.0)
+        pairs, halves = sums[level].reshape(-1, 2), cells[level].reshape(-1, 2)
+        share = priors[level][::2] / np.maximum(priors[level + 1], 1e-300)
         excess = pairs[:, 0] - share * pairs.sum(axis=1)
-        deviation = noise * np.sqrt(share * (1 - share) * whole)
+        deviation = noise * np.sqrt((1 - share) ** 2 * halves[:, 0] + share**2 * halves[:, 1])
         excess = np.where(np.abs(excess) > THRESHOLD * deviation, excess, 0.0)
         left = np.clip(share * smooth + excess, 0.0, smooth)
         smooth = np.stack([left, smooth - left], axis=1).ravel()
@@ -137,8 +148,11 @@ def merge_cells(
     n_bins : int
         Most bins, without that of missing values.
     """
-    inner = denoise(counts[:-1], noise, n_rows - max(float(counts[-1]), 0.0))
-    enough = max(_enough(inner, n_bins), EVIDENCE * noise)
+    missing = max(float(counts[-1]) - MISSING_PENALTY * noise, 0.0)
+    width = np.concatenate([[0.0], np.diff(edges), [0.0]])
+    prior = WIDTH_PART * width / max(width.sum(), 1e-300) + (1 - WIDTH_PART) / width.size
+    inner = denoise(counts[:-1], noise, n_rows - missing, prior)
+    enough = _enough(inner, n_bins)
     kept: list[float] = []
     masses: list[float] = []
     mass = 0.0
@@ -153,7 +167,7 @@ def merge_cells(
         rest = masses.pop()
         masses[-1] += rest
         kept.pop()
-    return Bins(np.array(kept), _parts([*masses, counts[-1]]))
+    return Bins(np.array(kept), _parts([*masses, missing]))
 
 
 def _enough(counts: np.ndarray, n_bins: int) -> float:
@@ -167,9 +181,28 @@ def _enough(counts: np.ndarray, n_bins: int) -> float:
     return enough
 
 
-def category_bins(counts: np.ndarray) -> Bins:
-    """Return the bins of a categorical column from the noisy counts of its cells."""
-    return Bins(None, _parts(counts))
+def category_bins(counts: np.ndarray, noise: float, n_rows: float) -> Bins:
+    """Return the bins of a categorical column from the noisy counts of its cells.
+
+    Counts lean to equal ones of the listed values as the noise explains what they differ by
+    (positive-part shrinkage of James and Stein).
+
+    Parameters
+    ----------
+    counts : array
+        Noisy counts: of listed values, then of others and of missing ones.
+    noise : float
+        Standard deviation of their noise.
+    n_rows : float
+        Released number of rows.
+    """
+    n_listed = counts.size - 2
+    expected = np.full(counts.size, n_rows / max(n_listed, 1))
+    rest = counts[n_listed:]
+    expected[n_listed:] = np.where(rest > OTHER_PENALTY * noise, rest, 0.0)
+    apart = counts - expected
+    kept = 1 - counts.size * noise**2 / max(float(apart @ apart), 1e-300)
+    return Bins(None, _parts(expected + max(kept, 0.0) * apart))
 
 
 def _parts(counts: np.ndarray | list[float]) -> np.ndarray:

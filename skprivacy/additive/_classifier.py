@@ -167,8 +167,13 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
         sample_weight: np.ndarray | None,
         release: Release,
     ) -> None:
-        classes = self._public_classes(y)
-        codes = np.searchsorted(classes, np.asarray(y))
+        labels = np.asarray(y)
+        named = labels if self.classes is None else np.asarray(self.classes)
+        classes = np.asarray(release.facts.classes, dtype=named.dtype)
+        if classes.size == 2:
+            codes = (labels == classes[1]).astype(np.intp)
+        else:
+            codes = np.searchsorted(classes, labels)
         weights = self._unit_weights(sample_weight)
         bounds = self._ranges(X, release)
         counts = release.sum(COUNTS, codes[:, np.newaxis], n_cells=classes.size, weights=weights)[0]

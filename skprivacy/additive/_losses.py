@@ -8,7 +8,6 @@ import math
 from abc import ABC, abstractmethod
 
 import numpy as np
-from scipy.special import expit
 
 
 class Loss(ABC):
@@ -65,10 +64,16 @@ class Logistic(Loss):
     def __init__(self, target: np.ndarray, weights: np.ndarray | None, priors: np.ndarray) -> None:
         offset = np.log(priors[1:] / priors[:1])
         variance = float(priors[0] * priors[1])
-        super().__init__(target, weights, offset, variance, variance / self.clip**2)
+        # Label minus probability is (label - 1/2) - tanh(score / 2) / 2.
+        centred = (target - 0.5) / self.clip
+        super().__init__(centred, weights, offset, variance, variance / self.clip**2)
 
     def _clipped(self, target: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        return np.clip((target - expit(scores)) / self.clip, -1.0, 1.0)
+        residuals = scores * 0.5
+        np.tanh(residuals, out=residuals)
+        residuals *= -0.5 / self.clip
+        residuals += target
+        return np.clip(residuals, -1.0, 1.0, out=residuals)
 
 
 class Softmax(Loss):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..mechanisms import CellRows, Residuals, RoundSums, Term
+from ..mechanisms import CellBlock, CellRows, Residuals, RoundSums, Term, Terms, block_diagonal
 from ._bins import Bins
 from ._losses import Loss
 from ._terms import PAIR_GROUPS, Shape, column_loadings, group_bins, group_loadings, pair_loadings
@@ -28,7 +28,7 @@ REWEIGHT_AT, PAIRS_AT, AVERAGE_FROM = 0.2, 0.3, 0.5
 ONE_PAIR_WEIGHT = 0.06
 """Part that a single pair gets, of which all get `PAIR_WEIGHT` at most."""
 
-SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 6
+SCREENED, SCREEN_GROUPS, SCREEN_COLUMNS = 16, 4, 4
 PAIR_EVIDENCE = 4.0
 """How many columns are screened for pairs, in groups of how many bins and how many columns to a
 joint table; and the standard deviations of noise that a pair has to stand out by."""
@@ -44,7 +44,13 @@ BAND_FACTOR = 1.5
 independent, and the curvature is below that of the prior where a model has learned."""
 
 LEAST_RIDGE = 1e-7
-MOST_JOINT_CELLS = 4096
+LEAST_JOINT_CELLS, MOST_JOINT_CELLS, ROWS_A_CELL = 512, 32768, 32
+"""Least and most cells of a joint table, and the rows that make up for passing a cell."""
+
+
+def most_joint_cells(n_rows: float) -> int:
+    """Return how large joint tables are worth their passing, for a released number of rows."""
+    return int(min(max(n_rows / ROWS_A_CELL, LEAST_JOINT_CELLS), MOST_JOINT_CELLS))
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ class AdditiveSolver:
         Released number of rows.
     most_pairs : int
         How many pairs of columns there may be.
+    noise_rows : float
+        Noise scale of all rounds together, in rows.
     """
 
     def __init__(
@@ -115,6 +123,7 @@ class AdditiveSolver:
         loss: Loss,
         n_rows: float,
         most_pairs: int,
+        noise_rows: float,
     ) -> None:
         self._cells = cells
         self._packs = packs
@@ -128,18 +137,19 @@ class AdditiveSolver:
             for table, pack in enumerate(packs)
             for axis, column in enumerate(pack)
         }
+        rare = noise_rows * math.sqrt(len(bins)) / n_rows
         self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
         self._shapes += [
-            Shape((j,), place[j], one.mass, column_loadings(one)) for j, one in enumerate(bins)
+            Shape((j,), place[j], one.mass, column_loadings(one, rare))
+            for j, one in enumerate(bins)
         ]
+        self._terms = Terms([shape.term for shape in self._shapes], cells.shapes)
         n_columns = len(bins)
         self._weights = np.array(
             [INTERCEPT_WEIGHT, *np.full(n_columns, (1 - INTERCEPT_WEIGHT) / n_columns)]
         )
         n_outputs = loss.offset.size
-        self._coefficients = [
-            np.zeros((shape.loadings.shape[1], n_outputs)) for shape in self._shapes
-        ]
+        self._theta = np.zeros((sum(one.loadings.shape[1] for one in self._shapes), n_outputs))
 
     def __call__(self, rounds: RoundSums) -> Fitted:
         """Run all rounds."""
@@ -165,7 +175,7 @@ class AdditiveSolver:
                 last = None
             if number == pairs_at:
                 continue
-            theta = np.concatenate(self._coefficients)
+            theta = self._theta
             gradient = loss.clip * self._noisy_gradient(rounds) - ridge * theta
             along = 0.0 if last is None else float((gradient * last[0]).sum())
             if last is not None and along < -OVERSHOOT * noise * math.sqrt((last[0] ** 2).sum()):
@@ -178,7 +188,7 @@ class AdditiveSolver:
                 step = self._precondition(gradient)
                 last = step, float((gradient * step).sum())
                 theta = theta + step_length * step
-            self._coefficients = np.split(theta, self._ends[:-1])
+            self._theta = theta
             if number >= average_from:
                 total = theta if n_averaged == 0 else total + theta
                 n_averaged += 1
@@ -197,63 +207,52 @@ class AdditiveSolver:
         self._integers = rounds.quantise(scaled)
         unit = 2.0**-rounds.loading_bits
         self._loadings = [unit * integers for integers in self._integers]
-        self._ends = np.cumsum([loading.shape[1] for loading in self._loadings])
+        self._loading_matrix = block_diagonal(self._loadings)
         curvature = self._loss.curvature * self._n_rows
-        self._inverses, means = [], []
+        inverses, means = [], []
         for shape, loading in zip(self._shapes, self._loadings, strict=True):
             mean = shape.mass @ loading if len(shape.columns) < 2 else np.zeros(loading.shape[1])
             moment = (loading.T * shape.mass) @ loading - np.outer(mean, mean)
-            self._inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
+            inverses.append(np.linalg.inv(curvature * moment + ridge * np.eye(mean.size)))
             means.append(mean)
         self._mean = np.concatenate(means)
-        self._solved_mean = self._blocks(self._mean[:, np.newaxis])[:, 0]
+        self._inverses, self._inverse = inverses, block_diagonal(inverses)
+        self._solved_mean = self._inverse @ self._mean
         self._mean_factor = curvature / (1 + curvature * float(self._mean @ self._solved_mean))
 
-    def _blocks(self, vectors: np.ndarray) -> np.ndarray:
-        parts = np.split(vectors, self._ends[:-1])
-        return np.concatenate(
-            [inverse @ part for inverse, part in zip(self._inverses, parts, strict=True)]
-        )
-
     def _precondition(self, gradient: np.ndarray) -> np.ndarray:
-        solved = self._blocks(gradient)
+        solved = self._inverse @ gradient
         along = self._mean_factor * (self._mean @ solved)
         return solved - np.outer(self._solved_mean, along)
 
     def _noisy_gradient(self, rounds: RoundSums) -> np.ndarray:
-        terms = [shape.term for shape in self._shapes]
-        return rounds(self._cells, terms, self._integers, self._residuals(self._cells))
+        return rounds(self._cells, self._terms, self._integers, self._residuals(self._cells))
 
     def _residuals(self, cells: CellRows) -> Residuals:
         """Return the function that gives the rows' residuals to a sum over `cells`."""
-        n_outputs = self._loss.offset.size
-        tables = [np.zeros((*shape, n_outputs)) for shape in self._cells.shapes]
-        for shape, value in zip(self._shapes, self._values(self._coefficients), strict=True):
-            table = shape.term.table
-            tables[table] += shape.term.spread(value, self._cells.shapes[table])
-        flat = [np.ascontiguousarray(table.reshape(-1, n_outputs).T) for table in tables]
+        values = self._loading_matrix @ self._theta
+        values[0] += self._loss.offset
+        tables = self._terms.spread(values)
 
-        def residuals(rows: slice, codes: Sequence[np.ndarray]) -> np.ndarray:
-            if cells is not self._cells:
-                codes = [code[rows] for code in self._cells.codes]
-            scores = np.empty((n_outputs, codes[0].size))
-            for k, offset in enumerate(self._loss.offset):
-                scores[k] = offset
-                for table, code in zip(flat, codes, strict=True):
-                    scores[k] += table[k][code]
-            return self._loss.residuals(scores, rows)
+        def residuals(block: CellBlock) -> np.ndarray:
+            own = block if cells is self._cells else CellBlock(self._cells, block.rows)
+            scores = np.ascontiguousarray(own.scores(tables).T)
+            return self._loss.residuals(scores, block.rows)
 
         return residuals
 
-    def _values(self, coefficients: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [loading @ part for loading, part in zip(self._loadings, coefficients, strict=True)]
+    def _values(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the values of each shape function in its cells."""
+        ends = np.cumsum([loading.shape[0] for loading in self._loadings])
+        return np.split(self._loading_matrix @ theta, ends[:-1])
 
     def _spreads(self) -> np.ndarray:
         """Return the standard deviation of each column's shape function over the rows."""
         spreads = []
+        # Pairs that have just been added have no loadings yet; they stand after the columns.
+        values = self._values(self._theta[: self._loading_matrix.shape[1]])
         for number in range(1, len(self._bins) + 1):
-            value = self._loadings[number] @ self._coefficients[number]
-            mass = self._shapes[number].mass
+            value, mass = values[number], self._shapes[number].mass
             variance = mass @ (value * value) - (mass @ value) ** 2
             spreads.append(math.sqrt(max(float(variance.sum()), 0.0)))
         return np.array(spreads)
@@ -275,8 +274,10 @@ class AdditiveSolver:
             ]
         )
         # The functions stay as they are: coefficients are in units of the weights' roots.
-        for number, before in enumerate(earlier):
-            self._coefficients[number] *= math.sqrt(before / self._weights[number])
+        factors = np.ones(len(self._shapes))
+        factors[: earlier.size] = np.sqrt(earlier / self._weights[: earlier.size])
+        widths = [shape.loadings.shape[1] for shape in self._shapes]
+        self._theta = np.repeat(factors, widths)[:, np.newaxis] * self._theta
 
     def _screen(self, rounds: RoundSums) -> list[tuple[int, int]]:
         """Spend a round on the gradients of all pairs, and return those that stand out.
@@ -290,17 +291,24 @@ class AdditiveSolver:
         loadings = rounds.quantise([weight * shape.loadings for shape in shapes])
         terms = [shape.term for shape in shapes]
         gradient = rounds(cells, terms, loadings, self._residuals(cells))
+        part = gradient / rounds.noise_scale
+        # Where a pair has nothing to say: the noise, and that of drawing so many rows.
         unit = 2.0**-rounds.loading_bits / rounds.noise_scale
-        scores, start = [], 0
-        for shape, loading in zip(shapes, loadings, strict=True):
-            part = gradient[start : start + loading.shape[1]] / rounds.noise_scale
-            start += loading.shape[1]
-            # Where a pair has nothing to say: the noise, and that of drawing so many rows.
-            spread = self._n_rows * self._loss.variance
-            variance = 1 + spread * (shape.mass @ (unit * loading) ** 2)
-            expected = part.shape[1] * float(variance.sum())
-            deviation = math.sqrt(2 * part.shape[1] * float((variance**2).sum()))
-            scores.append((float((part**2).sum()) - expected) / max(deviation, 1.0))
+        squares = block_diagonal([(unit * loading) ** 2 for loading in loadings])
+        drawn = squares.T @ np.concatenate([shape.mass for shape in shapes])
+        variance = 1 + self._n_rows * self._loss.variance * drawn
+        ends = np.cumsum([shape.loadings.shape[1] for shape in shapes])
+        of_pairs = [
+            values.sum(axis=1)
+            for values in np.split(
+                np.stack([(part**2).sum(axis=1), variance, variance**2]), ends[:-1], axis=1
+            )
+        ]
+        n_outputs = part.shape[1]
+        scores = [
+            (found - n_outputs * expected) / max(math.sqrt(2 * n_outputs * squared), 1.0)
+            for found, expected, squared in of_pairs
+        ]
         best = sorted(range(len(pairs)), key=lambda number: -scores[number])[: self._most_pairs]
         return [pairs[number] for number in best if scores[number] > PAIR_EVIDENCE]
 
@@ -328,11 +336,16 @@ class AdditiveSolver:
             term = Term(place[pair], (pack.index(first), pack.index(second)))
             loadings = pair_loadings(loading_a, loading_b)
             shapes.append(Shape((first, second), term, np.kron(mass_a, mass_b), loadings))
-        cells = CellRows(
-            tuple(self._grouped_codes(pack, groups) for pack in packs),
-            tuple(tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs),
-        )
-        return cells, shapes, groups
+        of_rows = self._groups_of_rows(groups)
+        sizes = [tuple(int(groups[column].max()) + 1 for column in pack) for pack in packs]
+        codes = []
+        for pack, size in zip(packs, sizes, strict=True):
+            code = np.zeros(self._cells.n_rows, dtype=np.uint16)
+            for column, n_own in zip(pack, size, strict=True):
+                code *= np.uint16(n_own)
+                code += of_rows[column]
+            codes.append(code)
+        return CellRows(tuple(codes), tuple(sizes)), shapes, groups
 
     def _add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Add shape functions of pairs."""
@@ -342,32 +355,26 @@ class AdditiveSolver:
         for shape in shapes:
             shape.term = Term(n_tables + shape.term.table, shape.term.axes)
             self._shapes.append(shape)
-            n_loadings = shape.loadings.shape[1]
-            self._coefficients.append(np.zeros((n_loadings, self._loss.offset.size)))
+        n_new = sum(shape.loadings.shape[1] for shape in shapes)
+        new = np.zeros((n_new, self._loss.offset.size))
+        self._theta = np.concatenate([self._theta, new])
+        self._terms = Terms([shape.term for shape in self._shapes], self._cells.shapes)
 
-    def _grouped_codes(self, pack: list[int], groups: dict[int, np.ndarray]) -> np.ndarray:
-        """Return the cells of the rows in the joint table of the groups of some columns."""
-        strides = {}
-        size = 1
-        for column in reversed(pack):
-            strides[column] = size
-            size *= int(groups[column].max()) + 1
-        codes = np.zeros(self._cells.n_rows, dtype=np.uint16)
+    def _groups_of_rows(self, groups: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Return the group of every row in some columns."""
+        found = {}
         for table, columns in enumerate(self._packs):
-            shared = [column for column in pack if column in columns]
-            if shared:
-                shape = self._cells.shapes[table]
-                part = np.zeros(shape, dtype=np.uint16)
-                for column in shared:
-                    along = np.ones(len(shape), dtype=int)
-                    along[columns.index(column)] = -1
-                    part += (strides[column] * groups[column]).reshape(along).astype("u2")
-                codes += part.ravel()[self._cells.codes[table]]
-        return codes
+            shape = self._cells.shapes[table]
+            for column in groups.keys() & set(columns):
+                along = np.ones(len(shape), dtype=int)
+                along[columns.index(column)] = -1
+                of_cells = np.broadcast_to(groups[column].astype(np.uint16).reshape(along), shape)
+                found[column] = of_cells.ravel().take(self._cells.codes[table])
+        return found
 
     def _result(self, average: np.ndarray, noise: float, ridge: float) -> Fitted:
         """Return the centred shape functions of averaged coefficients."""
-        values = self._values(np.split(average, self._ends[:-1]))
+        values = self._values(average)
         intercept = self._loss.offset + values[0][0]
         fitted = []
         for number, shape in enumerate(self._shapes[1:], start=1):

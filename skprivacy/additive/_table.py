@@ -3,15 +3,21 @@
 Whatever comes in (an array, a pandas or polars data frame), a learner works on an array of
 shape (n_rows, n_columns): numbers as they are, categories as codes 0, 1, ..., a value
 outside the declared list as the code after the last, and NaN where a value is missing.
+
+A column of text is looked at value by value only once: its different values, of which there
+are few, and where they stand are then all that is asked of it.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from scipy import sparse
+
+_MISSING = {"NAType", "NaTType"}
 
 MOST_CATEGORIES = 1000
 """A column with more is an identifier, whose values would name the rows."""
@@ -59,23 +65,115 @@ def schema_of(encoded: np.ndarray) -> Schema:
     return cast(Encoded, encoded).schema
 
 
+class Column:
+    """A column of a table, of which every question is answered by one look.
+
+    Parameters
+    ----------
+    values : array, or column of a data frame
+    """
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    @cached_property
+    def kind(self) -> str:
+        """Letter of the NumPy kind; "O" for text and categories."""
+        dtype = self.values.dtype
+        if isinstance(dtype, np.dtype):
+            return dtype.kind
+        if hasattr(dtype, "is_numeric"):  # polars
+            return "f" if dtype.is_numeric() else "b" if str(dtype) == "Boolean" else "O"
+        return str(getattr(dtype, "kind", "O"))  # pandas extension types
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether a pandas categorical lists the different values by itself."""
+        return hasattr(self.values, "cat") and hasattr(self.values.cat, "categories")
+
+    @cached_property
+    def objects(self) -> list[Any]:
+        """The values as Python objects."""
+        return np.asarray(self.values, dtype=object).tolist()
+
+    @cached_property
+    def different(self) -> tuple[np.ndarray, np.ndarray]:
+        """The different values, as objects, and the number of its value in every row.
+
+        A number of -1 is that of a missing value, which may be among the different ones, too.
+        """
+        if self.is_categorical:
+            categories = np.asarray(self.values.cat.categories, dtype=object)
+            return categories, np.asarray(self.values.cat.codes)
+        if hasattr(self.values, "factorize"):  # pandas
+            codes, found = self.values.factorize(use_na_sentinel=False)
+            return np.asarray(found, dtype=object), np.asarray(codes)
+        found = list(dict.fromkeys(self.objects))
+        number = {value: code for code, value in enumerate(found)}
+        codes = np.fromiter(map(number.__getitem__, self.objects), np.intp, len(self.objects))
+        return _object_array(found), codes
+
+    @property
+    def may_be_any_objects(self) -> bool:
+        """Whether values may be of several types: nothing but their list tells of which."""
+        return isinstance(self.values.dtype, np.dtype) and self.kind == "O"
+
+    @cached_property
+    def is_boolean(self) -> bool:
+        """Whether all values that are there are truth values."""
+        if self.kind == "b":
+            return True
+        if self.kind != "O" or hasattr(self.values, "cat"):
+            return False
+        # A missing value makes objects of truth values: that one row must not change the kind.
+        values = self.objects if self.may_be_any_objects else self.different[0].tolist()
+        if not all(_is_truth_or_missing(kind) for kind in set(map(type, values))):
+            return False
+        known = [value for value in values if not _is_missing(value)]
+        return bool(known) and all(isinstance(value, bool | np.bool_) for value in known)
+
+    @cached_property
+    def has_values(self) -> bool:
+        """Whether there are values to be listed, rather than numbers."""
+        if self.kind in "mM":
+            raise TypeError("Dates and durations are no features here: make numbers of them first.")
+        if self.kind in "US":
+            return True
+        if self.kind != "O":
+            return False
+        return not self.may_be_any_objects or _has_text(self.objects)
+
+
+@dataclass(frozen=True)
+class ReadTable:
+    """The names and the columns of a table."""
+
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
 def is_plain(X: Any, categories: Any) -> bool:
     """Whether scikit-learn's own validation of numeric arrays is all that `X` needs."""
     if categories is not None and len(categories) > 0:
         return False
+    if isinstance(X, ReadTable):
+        return not any(column.has_values or column.is_boolean for column in X.columns)
     if sparse.issparse(X):
         return True
     if hasattr(X, "columns"):
-        return not any(_has_values(column) or _is_boolean(column) for column in _frame_columns(X))
-    if isinstance(X, np.ndarray):
-        return X.dtype.kind not in "OUS" or not _has_text(X)
+        return is_plain(read_table(X), None)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS":
+        return X.dtype.kind == "O" and not _has_text(X.ravel().tolist())
     return True
 
 
-def read_columns(X: Any) -> tuple[tuple[str, ...], list[Any]]:
+def read_table(X: Any) -> ReadTable:
     """Return the names and the columns of a table."""
+    if isinstance(X, ReadTable):
+        return X
     if hasattr(X, "columns"):
-        return tuple(str(name) for name in X.columns), _frame_columns(X)
+        columns = [column for _, column in X.items()] if hasattr(X, "iloc") else X.get_columns()
+        return ReadTable(tuple(str(name) for name in X.columns), tuple(map(Column, columns)))
     array = X if isinstance(X, np.ndarray) else np.asarray(X)
     if array.ndim != 2:
         raise ValueError(
@@ -83,7 +181,7 @@ def read_columns(X: Any) -> tuple[tuple[str, ...], list[Any]]:
             "using array.reshape(-1, 1) if your data has a single feature or "
             "array.reshape(1, -1) if it contains a single sample."
         )
-    return tuple(str(j) for j in range(array.shape[1])), list(array.T)
+    return ReadTable(tuple(str(j) for j in range(array.shape[1])), tuple(map(Column, array.T)))
 
 
 def make_schema(X: Any, categories: Any, name: str) -> Schema:
@@ -103,13 +201,14 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
         If a declared column is not there, or has no values or one twice; if a column has too
         many categories, or text beside other values.
     """
-    names, columns = read_columns(X)
+    table = read_table(X)
+    names = table.names
     declared = {
         _position(key, names, "categories", name): np.asarray(list(values), dtype=object)
         for key, values in (categories or {}).items()
     }
     found: list[np.ndarray | None] = []
-    for j, column in enumerate(columns):
+    for j, column in enumerate(table.columns):
         values = declared.get(j)
         if values is not None:
             if values.size == 0 or len(set(values.tolist())) < values.size:
@@ -117,9 +216,9 @@ def make_schema(X: Any, categories: Any, name: str) -> Schema:
                     f"The 'categories' parameter of {name} must list different values for "
                     f"column {names[j]!r}. Got {values.tolist()!r} instead."
                 )
-        elif _is_boolean(column):
+        elif column.is_boolean:
             values = np.array([False, True], dtype=object)
-        elif _has_values(column):
+        elif column.has_values:
             values = _found_values(column, names[j])
         if values is not None and values.size > MOST_CATEGORIES:
             raise ValueError(
@@ -144,13 +243,15 @@ def encode(X: Any, schema: Schema) -> np.ndarray:
     ValueError
         If a numeric column has values that are no numbers.
     """
-    _, columns = read_columns(X)
-    encoded = np.empty((len(columns[0]) if columns else 0, len(columns)))
+    columns = read_table(X).columns
+    n_rows = len(columns[0].values) if columns else 0
+    encoded = np.empty((n_rows, len(columns)), order="F")
     for j, (column, values) in enumerate(zip(columns, schema.categories, strict=True)):
         if values is None:
-            encoded[:, j] = _numbers(column, schema.names[j])
+            encoded[:, j] = _numbers(column.values, schema.names[j])
         else:
-            encoded[:, j] = _codes(column, values)
+            found, numbers = column.different
+            encoded[:, j] = np.append(_codes_of(found, values), np.nan)[numbers]
     return encoded
 
 
@@ -172,63 +273,31 @@ def _position(key: Any, names: Sequence[str], parameter: str, estimator: str) ->
     )
 
 
-def _frame_columns(X: Any) -> list[Any]:
-    if hasattr(X, "iloc"):
-        return [X.iloc[:, j] for j in range(X.shape[1])]
-    return [X[:, j] for j in range(X.shape[1])]
+def _is_truth_or_missing(kind: type) -> bool:
+    """Whether a type is that of truth values, or may be that of a missing one."""
+    return (
+        kind in {bool, np.bool_, type(None)} or kind.__name__ in _MISSING or issubclass(kind, float)
+    )
 
 
-def _kind(column: Any) -> str:
-    """Return the letter of a column's NumPy kind; "O" for text and categories."""
-    dtype = column.dtype
-    if isinstance(dtype, np.dtype):
-        return dtype.kind
-    if hasattr(dtype, "is_numeric"):  # polars
-        return "f" if dtype.is_numeric() else "b" if str(dtype) == "Boolean" else "O"
-    return str(getattr(dtype, "kind", "O"))  # pandas extension types
+def _has_text(values: list[Any]) -> bool:
+    return any(issubclass(kind, str) for kind in set(map(type, values)))
 
 
-def _is_boolean(column: Any) -> bool:
-    if _kind(column) == "b":
-        return True
-    if _kind(column) != "O" or hasattr(column, "cat"):
-        return False
-    # A missing value makes objects of truth values: that one row must not change the kind.
-    known = [value for value in _objects(column).tolist() if not _is_missing(value)]
-    return bool(known) and all(isinstance(value, bool | np.bool_) for value in known)
-
-
-def _has_values(column: Any) -> bool:
-    """Whether a column has values to be listed, rather than numbers."""
-    kind = _kind(column)
-    if kind in "mM":
-        raise TypeError("Dates and durations are no features here: make numbers of them first.")
-    if kind in "US":
-        return True
-    if kind != "O":
-        return False
-    return _has_text(_objects(column)) or not isinstance(column.dtype, np.dtype)
-
-
-def _has_text(values: np.ndarray) -> bool:
-    return values.dtype.kind in "US" or any(isinstance(value, str) for value in values.flat)
-
-
-def _objects(column: Any) -> np.ndarray:
-    return np.asarray(column, dtype=object)
+def _object_array(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _is_missing(value: Any) -> bool:
     return value is None or (
-        type(value).__name__ in {"NAType", "NaTType"}
-        or (isinstance(value, float) and math.isnan(value))
+        type(value).__name__ in _MISSING or (isinstance(value, float) and math.isnan(value))
     )
 
 
-def _found_values(column: Any, name: str) -> np.ndarray:
-    categorical = hasattr(column, "cat") and hasattr(column.cat, "categories")
-    values = np.asarray(column.cat.categories, dtype=object) if categorical else _objects(column)
-    found = {value for value in set(values.tolist()) if not _is_missing(value)}
+def _found_values(column: Column, name: str) -> np.ndarray:
+    found = {value for value in column.different[0].tolist() if not _is_missing(value)}
     if len({isinstance(value, str) for value in found}) > 1:
         # Taken as categories, its numbers would be in the receipt's assumptions: a leak.
         raise ValueError(
@@ -251,16 +320,6 @@ def _numbers(column: Any, name: str) -> np.ndarray:
             f"Column {name!r} has values that are no numbers. List its values with the "
             "parameter 'categories', or make numbers of them first."
         ) from None
-
-
-def _codes(column: Any, values: np.ndarray) -> np.ndarray:
-    if hasattr(column, "cat") and hasattr(column.cat, "categories"):
-        # Few categories stand for many values.
-        table = np.append(
-            _codes_of(np.asarray(column.cat.categories, dtype=object), values), np.nan
-        )
-        return np.asarray(table[np.asarray(column.cat.codes)])
-    return _codes_of(_objects(column), values)
 
 
 def _codes_of(column: np.ndarray, values: Iterable[Any]) -> np.ndarray:

@@ -1,9 +1,11 @@
 """Shape functions as linear models: a kernel over the bins of a column, made of loadings.
 
-A numeric column's bins are joined by a kernel in their noisy ranks, exponential plus linear,
-so that neighbouring bins share their evidence; the categories of a column stand alone. The
+A numeric column's bins are joined by a kernel in their noisy ranks, short, long and linear, so
+that neighbouring bins share their evidence; long and linear parts are what little evidence is
+enough for. Categories stand alone, but for a part that follows their declared order. The
 kernel K = L L' turns values f = L g into loadings L, whose rows have norm at most 1: that is
-what bounds the contribution of a row.
+what bounds the contribution of a row. A constant, which the intercept has, would waste norm,
+so the centre of the smallest ball around the rows is taken away, and the rest scaled to 1.
 """
 
 from dataclasses import dataclass
@@ -13,13 +15,17 @@ import numpy as np
 from ..mechanisms import Term
 from ._bins import Bins
 
-LENGTH_SCALE = 0.1
-LINEAR = 0.3
-"""Range of the kernel in ranks, and the part of it that is linear."""
+SHORT_SCALE, LONG_SCALE = 0.1, 0.5
+SHORT, LONG, LINEAR = 0.2, 0.5, 0.3
+"""Ranges of the kernel in ranks; its parts of short and of long range, and its linear part."""
 
+ORDER = 0.4
+"""Part of the kernel of categories that follows their order."""
+
+CENTRE_STEPS = 100
 RANK_POWER = 0.5
 LEAST_EIGENVALUE = 1e-6
-LEAST_PAIR_SINGULAR_VALUE = 1e-3
+LEAST_SINGULAR_VALUE = 1e-3
 PAIR_GROUPS = 8
 """Groups of bins that a column has in pairs."""
 
@@ -46,9 +52,26 @@ class Shape:
     loadings: np.ndarray
 
 
-def column_loadings(bins: Bins) -> np.ndarray:
-    """Return the loadings of a column's bins."""
-    return _root(_kernel(bins.mass, numeric=bins.edges is not None, missing=True))
+def column_loadings(bins: Bins, rare: float) -> np.ndarray:
+    """Return the loadings of a column's bins.
+
+    Parameters
+    ----------
+    bins : Bins
+    rare : float
+        Part of the rows of which the noise leaves little: categories of such a mass, and
+        missing values, have half the squared norm.
+    """
+    known = bins.mass / (bins.mass + rare)
+    if bins.edges is not None:
+        kernel = _kernel(bins.mass, numeric=True, missing=True)
+        kernel[-1, -1] = known[-1]
+    else:
+        n_listed = bins.n_bins - 2
+        parts = np.where(np.arange(bins.n_bins) < n_listed, 1 - ORDER, 1.0)
+        kernel = np.diag(known * parts)
+        kernel[:n_listed, :n_listed] += ORDER * _smooth(np.linspace(0.0, 1.0, n_listed))
+    return _centred(_root(kernel))
 
 
 def group_bins(bins: Bins, n_groups: int = PAIR_GROUPS) -> np.ndarray:
@@ -75,31 +98,53 @@ def group_loadings(bins: Bins, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Return mass and loadings of grouped bins; the loadings have mean 0 over the mass."""
     mass = np.bincount(groups, bins.mass)
     loadings = _root(_kernel(mass, numeric=bins.edges is not None, missing=False))
-    return mass, loadings - mass @ loadings
+    loadings = loadings - mass @ loadings
+    # Centring takes a dimension, which would cost noise in pairs.
+    left, values, _ = np.linalg.svd(loadings, full_matrices=False)
+    kept = values > LEAST_SINGULAR_VALUE * max(values[0], 1e-12)
+    return mass, left[:, kept] * values[kept]
 
 
 def pair_loadings(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the loadings of a pair: products of centred ones, without main effects."""
-    loadings = np.kron(first, second)
-    loadings = loadings / max(_longest_row(loadings), 1e-12)
-    left, values, _ = np.linalg.svd(loadings, full_matrices=False)
-    kept = values > LEAST_PAIR_SINGULAR_VALUE * max(values[0], 1e-12)
-    return np.asarray(left[:, kept] * values[kept])
+    shape = first.shape[0] * second.shape[0], first.shape[1] * second.shape[1]
+    loadings = (first[:, np.newaxis, :, np.newaxis] * second[:, np.newaxis]).reshape(shape)
+    return np.asarray(loadings / max(_longest_row(loadings), 1e-12))
 
 
 def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
-    if not numeric:
-        return np.eye(mass.size)
     kernel = np.eye(mass.size)
-    inner = mass[:-1] if missing else mass
-    if inner.size > 1:
-        inner = inner**RANK_POWER
-        ranks = np.cumsum(inner) - inner / 2
-        ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
-        signed = 2 * ranks - 1
-        near = np.exp(-np.abs(ranks[:, np.newaxis] - ranks) / LENGTH_SCALE)
-        kernel[: inner.size, : inner.size] = (1 - LINEAR) * near + LINEAR * np.outer(signed, signed)
+    if numeric:
+        inner = mass[:-1] if missing else mass
+        if inner.size > 1:
+            inner = inner**RANK_POWER
+            ranks = np.cumsum(inner) - inner / 2
+            ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
+            kernel[: inner.size, : inner.size] = _smooth(ranks)
     return kernel
+
+
+def _smooth(ranks: np.ndarray) -> np.ndarray:
+    """Return the kernel of places in [0, 1]."""
+    apart = np.abs(ranks[:, np.newaxis] - ranks)
+    signed = 2 * ranks - 1
+    near = SHORT * np.exp(-apart / SHORT_SCALE) + LONG * np.exp(-apart / LONG_SCALE)
+    return np.asarray(near + LINEAR * np.outer(signed, signed))
+
+
+def _centred(loadings: np.ndarray) -> np.ndarray:
+    """Return loadings around the centre of the smallest ball that holds them, of norm 1.
+
+    The centre is found by steps towards the farthest row (Badoiu and Clarkson 2003).
+    """
+    centre = loadings.mean(axis=0)
+    for step in range(CENTRE_STEPS):
+        apart = ((loadings - centre) ** 2).sum(axis=1)
+        centre = centre + (loadings[apart.argmax()] - centre) / (step + 2)
+    left, values, _ = np.linalg.svd(loadings - centre, full_matrices=False)
+    kept = values**2 > LEAST_EIGENVALUE * values[0] ** 2
+    loadings = left[:, kept] * values[kept]
+    return np.asarray(loadings / max(_longest_row(loadings), 1e-12))
 
 
 def _root(kernel: np.ndarray) -> np.ndarray:

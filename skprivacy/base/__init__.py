@@ -29,13 +29,14 @@ array([0.5, 0.5])
 
 from ._calibration import DELTA0_PART, SAFETY, calibrate
 from ._classifier import ProbabilityMixin, ScoreMixin
-from ._estimator import NO_GUARANTEE, UNPROTECTED, DPEstimator
+from ._estimator import NO_GUARANTEE, SCALE, UNPROTECTED, DPEstimator
 from ._release import Release
 
 __all__ = [
     "DELTA0_PART",
     "NO_GUARANTEE",
     "SAFETY",
+    "SCALE",
     "UNPROTECTED",
     "DPEstimator",
     "ProbabilityMixin",

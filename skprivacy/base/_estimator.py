@@ -17,11 +17,15 @@ from ..ledger import PrivacyAccountant, Receipt
 from ..mechanisms import Mechanism, Unprotected, is_sparse, one_entry_a_place, random_source
 from ..plan import Facts, Plan, column_bounds, declared_bounds, target_bounds
 from ._calibration import calibrate
+from ._errors import without_values
 from ._labels import check_declared, check_found, found_classes, without_unknown
 from ._release import Release
 
 UNPROTECTED = "fitted model"
 """Name of the one release of a fit without a guarantee."""
+
+SCALE = Interval(Real, 1e-150, 1e150, closed="both")
+"""What a parameter may be that rows or weights are divided by: quotients stay finite."""
 
 NO_GUARANTEE = (
     "Nothing is guaranteed: the fitted model may reveal its training rows. How much it does "
@@ -170,7 +174,9 @@ class DPEstimator(BaseEstimator, ABC):
                 self._named_classes = classes
             elif not extend:
                 self.__dict__.pop("_named_classes", None)
-            return self._checked_fit(X, y, sample_weight, more, extend=extend)
+            # A floating-point warning would speak of the rows.
+            with np.errstate(all="ignore"):
+                return self._checked_fit(X, y, sample_weight, more, extend=extend)
         except BaseException:
             # New attributes beside the earlier receipt would be a release it does not cover.
             for name in vars(self).keys() - before.keys():
@@ -206,9 +212,7 @@ class DPEstimator(BaseEstimator, ABC):
         entry = None if accountant is None else accountant.spend(plan)
         release = Release(plan, facts, source, extends=extends)
         try:
-            # A floating-point warning would speak of the rows.
-            with np.errstate(all="ignore"):
-                self._fit(X, y, sample_weight, release, **more)
+            self._fit(X, y, sample_weight, release, **more)
         except BaseException as error:
             if accountant is not None and entry is not None:
                 # Only the class of the error: its text may speak of rows.
@@ -231,14 +235,14 @@ class DPEstimator(BaseEstimator, ABC):
         }
         kept = self._classes_to_keep()
         if self.__sklearn_tags__().target_tags.required:
-            X, y = validate_data(self, X, y, **options)
+            X, y = without_values(validate_data, self, X, y, **options)
             if is_classifier(self):
                 # An unknown label may be of any kind.
                 check_classification_targets(y if kept is None else kept)
             elif is_regressor(self):
-                y = np.asarray(y, dtype=np.float64)
+                y = without_values(np.asarray, y, dtype=np.float64)
         else:
-            X, y = validate_data(self, X, **options), None
+            X, y = without_values(validate_data, self, X, **options), None
         if is_sparse(X):
             X = one_entry_a_place(X)
         if sample_weight is not None:

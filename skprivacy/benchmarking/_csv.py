@@ -11,21 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ._problem import BenchmarkError, Problem, make_problem
+from ._problem import MAX_CLASSES, BenchmarkError, Problem, make_problem
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "missing"})
 DELIMITERS = ",;\t|"
 
 
-def read_csv(path: str | Path, target: str) -> Problem:
-    """Read a classification problem from a CSV file with a header line.
+def read_csv(path: str | Path, target: str | None, task: str = "auto") -> Problem:
+    """Read a problem from a CSV file with a header line.
 
     Parameters
     ----------
     path : str or Path
         The file: UTF-8, separated by commas, semicolons, tabs or bars.
-    target : str
-        Name of the column to predict. Rows without a value there are left out.
+    target : str or None
+        Name of the column to predict. Rows without a value there are left out. None: there
+        is none, and the task is unsupervised.
+    task : {"auto", "classification", "regression", "unsupervised"}, default="auto"
+        "auto": regression if the target has numbers alone, and more of them than a
+        classifier is asked to tell apart.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def read_csv(path: str | Path, target: str) -> Problem:
     """
     path = Path(path)
     header, rows = _split(path)
-    if target not in header:
+    if target is not None and target not in header:
         close = difflib.get_close_matches(target, header, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]!r}?" if close else f" Columns: {', '.join(header)}."
         raise BenchmarkError(f"{path} has no column {target!r}.{hint}")
@@ -47,16 +51,31 @@ def read_csv(path: str | Path, target: str) -> Problem:
         raise BenchmarkError(f"{path} has a header and no rows.")
 
     fields = dict(zip(header, zip(*rows, strict=True), strict=True))
+    if target is None:
+        everything = {name: _column(values) for name, values in fields.items()}
+        return make_problem(path.name, everything, (), task="unsupervised")
     labels = [value.strip() for value in fields.pop(target)]
     known = np.array([value.lower() not in MISSING for value in labels])
     columns = {name: _column(values)[known] for name, values in fields.items()}
     dropped = int((~known).sum())
+    kept = np.array(labels, dtype=object)[known]
+    if task == "auto":
+        many = len(set(kept)) > MAX_CLASSES and all(map(_is_number, kept))
+        task = "regression" if many else "classification"
     return make_problem(
         path.name,
         columns,
-        np.array(labels, dtype=object)[known],
+        kept,
+        task=task,
         assumptions=[f"{dropped} rows without a target are left out."] if dropped else [],
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _split(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -1,4 +1,4 @@
-"""What a benchmark classifies: columns, target and the facts that count as public.
+"""What a benchmark learns: columns, target and the facts that count as public.
 
 A `Problem` comes from a data set of the registry or from a CSV file. Whatever a private
 pipeline needs to know about the columns is either declared (Adult's bounds and
@@ -20,6 +20,8 @@ category, and its list of values would itself tell who is in the rows: it is lef
 
 MAX_CLASSES = 50
 MIN_ROWS_OF_A_CLASS = 5
+MIN_ROWS = 20
+TASKS = ("classification", "regression", "unsupervised")
 
 
 class BenchmarkError(ValueError):
@@ -28,7 +30,7 @@ class BenchmarkError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A classification problem with its public facts.
+    """A table with a target, or without one, and its public facts.
 
     Parameters
     ----------
@@ -36,16 +38,19 @@ class Problem:
         Name of the data set or of the file.
     columns : dict of str to ndarray
         Float arrays (NaN where missing) and object arrays of text (NaN where missing).
-    target : ndarray of str of shape (n_rows,)
-        Class labels.
+    target : ndarray of shape (n_rows,)
+        Class labels as text, or numbers; zeros where nothing is predicted.
     classes : tuple of str
-        Sorted labels; taken as public.
+        Sorted labels, taken as public; empty unless the task is classification.
     bounds : dict of str to (float, float)
         Declared ranges of numeric columns; a column without one has no declared range.
     categories : dict of str to tuple of str
         Values of the text columns.
     assumptions : tuple of str
         What was taken from the rows as if it were public.
+    task : {"classification", "regression", "unsupervised"}, default="classification"
+    target_bounds : (float, float), default=None
+        Declared range of a numeric target.
     """
 
     name: str
@@ -55,6 +60,8 @@ class Problem:
     bounds: dict[str, tuple[float, float]]
     categories: dict[str, tuple[str, ...]]
     assumptions: tuple[str, ...]
+    task: str = "classification"
+    target_bounds: tuple[float, float] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -72,8 +79,10 @@ def make_problem(
     columns: dict[str, np.ndarray],
     target: Iterable[Any],
     *,
+    task: str = "classification",
     bounds: dict[str, tuple[float, float]] | None = None,
     categories: dict[str, tuple[str, ...]] | None = None,
+    target_bounds: tuple[float, float] | None = None,
     assumptions: Iterable[str] = (),
 ) -> Problem:
     """Check a table and complete its facts from the rows, naming each as an assumption.
@@ -85,9 +94,13 @@ def make_problem(
     columns : dict of str to ndarray
         Numeric columns and object columns of text.
     target : iterable
-        Labels, one a row.
+        Labels or numbers, one a row; not looked at if the task is unsupervised.
+    task : {"classification", "regression", "unsupervised"}, default="classification"
+        What to do.
     bounds, categories : dict, default=None
         Declared facts.
+    target_bounds : (float, float), default=None
+        Declared range of a numeric target.
     assumptions : iterable of str, default=()
         Assumptions made before.
 
@@ -101,10 +114,16 @@ def make_problem(
     BenchmarkError
         If there is nothing to learn from or nothing to learn.
     """
-    labels = np.array([str(value) for value in target])
     assumed = list(assumptions)
-    classes = _check_classes(name, labels)
-    assumed.append("The list of classes is taken as public.")
+    classes: tuple[str, ...] = ()
+    if task == "classification":
+        labels = np.array([str(value) for value in target])
+        classes = _check_classes(name, labels)
+        assumed.append("The list of classes is taken as public.")
+    elif task == "regression":
+        labels = _check_numbers(name, target)
+    else:
+        labels = np.zeros(len(next(iter(columns.values()), ())))
 
     kept: dict[str, np.ndarray] = {}
     known = dict(categories or {})
@@ -149,16 +168,20 @@ def make_problem(
         bounds={key: value for key, value in (bounds or {}).items() if key in kept},
         categories={key: value for key, value in known.items() if key in kept},
         assumptions=tuple(assumed),
+        task=task,
+        target_bounds=target_bounds if task == "regression" else None,
     )
 
 
-def problem_from_bunch(bunch: Bunch) -> Problem:
+def problem_from_bunch(bunch: Bunch, task: str = "auto") -> Problem:
     """Return the problem of a data set of `skprivacy.datasets.load_dataset`.
 
     Parameters
     ----------
     bunch : sklearn.utils.Bunch
         A loaded data set.
+    task : {"auto", "classification", "regression", "unsupervised"}, default="auto"
+        What to do; "auto": what the set is for.
 
     Returns
     -------
@@ -168,18 +191,20 @@ def problem_from_bunch(bunch: Bunch) -> Problem:
     Raises
     ------
     BenchmarkError
-        If its target is a number: there is no private regressor to benchmark.
+        If the set is for another task than the one that is asked for.
     """
-    if bunch.task == "regression":
-        raise BenchmarkError(
-            f"{bunch.name} is a regression problem, and the benchmark runs classifiers."
-        )
+    own = "regression" if bunch.task == "regression" else "classification"
+    chosen = own if task == "auto" else task
+    if chosen not in {own, "unsupervised"}:
+        raise BenchmarkError(f"{bunch.name} is a {own} problem, so --task {task} can't be.")
     return make_problem(
         bunch.name,
         _columns(bunch.data, bunch.feature_names, set(bunch.categories)),
         bunch.target,
+        task=chosen,
         bounds=bunch.bounds,
         categories=bunch.categories,
+        target_bounds=bunch.get("target_bounds"),
     )
 
 
@@ -210,7 +235,7 @@ def _check_classes(name: str, labels: np.ndarray) -> tuple[str, ...]:
     if len(counts) > MAX_CLASSES:
         raise BenchmarkError(
             f"The target of {name} has {len(counts)} different values, more than "
-            f"{MAX_CLASSES}: the benchmark runs classifiers."
+            f"{MAX_CLASSES}. If they are numbers to predict: --task regression."
         )
     rare, number = min(counts.items(), key=lambda item: item[1])
     if number < MIN_ROWS_OF_A_CLASS:
@@ -219,6 +244,22 @@ def _check_classes(name: str, labels: np.ndarray) -> tuple[str, ...]:
             "needed to split them into training and test rows."
         )
     return tuple(sorted(counts))
+
+
+def _check_numbers(name: str, target: Iterable[Any]) -> np.ndarray:
+    try:
+        numbers = np.array([float(value) for value in target])
+    except ValueError as error:
+        raise BenchmarkError(f"The target of {name} is not numeric: {error}.") from error
+    if numbers.size < MIN_ROWS:
+        raise BenchmarkError(
+            f"{name} has {numbers.size} rows with a target; at least {MIN_ROWS} are needed."
+        )
+    if not np.isfinite(numbers).all():
+        raise BenchmarkError(f"The target of {name} has values that are no finite numbers.")
+    if np.ptp(numbers) == 0:
+        raise BenchmarkError(f"The target of {name} is {numbers[0]:g} in every row.")
+    return numbers
 
 
 def _names(columns: list[str], most: int = 8) -> str:

@@ -1,36 +1,39 @@
 """Running the benchmark: the same splits for all, every private fit on one ledger.
 
-The rows are encoded once, by public facts (see ``_encoding``). Each pipeline is then
-fitted on the training rows of each split, the private ones at each epsilon, and scored
-on the test rows. All private fits of a run are charged to one ledger without a ceiling:
-what it adds up to is what the whole comparison would cost on private rows.
+The rows are made once in each form that a pipeline asks for, by public facts (see
+``_encoding``). Each pipeline is then fitted on the training rows of each split, the private
+ones at each epsilon, and scored on the test rows. All private fits of a run are charged
+to one ledger without a ceiling: what it adds up to is what the whole comparison would cost
+on private rows.
 """
 
+import importlib.util
 import math
 import platform
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
-from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
 from .._progress import progress
 from ..accounting import PrivacyLoss
 from ..ledger import PrivacyAccountant
-from ._encoding import encode, norm_bound
-from ._pipelines import PIPELINES, PipelineSpec, Setting
+from ._builders import Setting
+from ._encoding import Rows, make_rows
+from ._pipelines import PipelineSpec, choose_pipelines
 from ._problem import BenchmarkError, Problem
+from ._scores import score
 
 TEST_SIZE = 0.2
-METRICS = ("auc", "accuracy", "log_loss")
 VERSIONS = ("skprivacy", "scikit-learn", "numpy", "scipy", "joblib", "diffprivlib")
+OPTIONAL = ("interpret-core",)
 SCORES_ARE_EXACT = (
     "Scores and choices between rows of this table are computed on the rows themselves: "
     "on private data they are not covered by the guarantee of the models."
@@ -49,8 +52,8 @@ class Options:
         Probability outside the epsilon statement.
     repeats : int, default=5
         Number of random splits.
-    estimators : tuple of str, default=all
-        Names in `PIPELINES`.
+    pipelines : tuple of str, default=("default",)
+        Names of pipelines and of sets of them.
     seed : int, default=0
         Seed of splits, solvers and noise.
     jobs : int, default=1
@@ -60,26 +63,31 @@ class Options:
     epsilons: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 8.0)
     delta: float = 1e-5
     repeats: int = 5
-    estimators: tuple[str, ...] = tuple(PIPELINES)
+    pipelines: tuple[str, ...] = ("default",)
     seed: int = 0
     jobs: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """One fit and its scores; scores are NaN and `error` says why if it did not run.
+    """One fit and its scores; `error` says why if it did not run.
 
-    `epsilon` is what the fit was given, infinite for a non-private one; `epsilon_spent`
-    is what its entries in the ledger, `entry_uids`, amount to at the run's delta.
+    Scores that the task does not have, or the model has no answer to, are NaN. `epsilon` is
+    what the fit was given, infinite for a non-private one; `epsilon_spent` is what its
+    entries in the ledger, `entry_uids`, amount to at the run's delta.
     """
 
-    estimator: str
+    pipeline: str
     guarantee: str
     epsilon: float
     repeat: int
     auc: float = np.nan
     accuracy: float = np.nan
     log_loss: float = np.nan
+    r2: float = np.nan
+    inertia: float = np.nan
+    captured_variance: float = np.nan
+    covariance_error: float = np.nan
     fit_seconds: float = np.nan
     epsilon_spent: float = np.nan
     entry_uids: tuple[str, ...] = ()
@@ -130,7 +138,7 @@ def run_benchmark(problem: Problem, options: Options, ledger: PrivacyAccountant)
     Parameters
     ----------
     problem : Problem
-        What to classify.
+        What to learn.
     options : Options
         What to run.
     ledger : PrivacyAccountant
@@ -144,58 +152,99 @@ def run_benchmark(problem: Problem, options: Options, ledger: PrivacyAccountant)
     Raises
     ------
     BenchmarkError
-        If no pipeline applies to the problem.
+        If no pipeline applies to the problem, or one does not exist.
     """
-    X, norm = encode(problem), norm_bound(problem)
-    specs, skipped = _choose(options.estimators, norm)
+    chosen = choose_pipelines(options.pipelines, problem.task)
+    wanted = dict.fromkeys(["encoded", *(spec.rows for spec in chosen)])
+    forms = {form: make_rows(problem, form) for form in wanted}
+    skipped = {spec.name: why for spec in chosen if (why := _missing(spec, problem, forms))}
+    specs = [spec for spec in chosen if spec.name not in skipped]
     if not specs:
         raise BenchmarkError("; ".join(f"{name}: {why}" for name, why in skipped.items()))
-    splitter = StratifiedShuffleSplit(
-        options.repeats, test_size=TEST_SIZE, random_state=options.seed
-    )
-    splits = list(splitter.split(X, problem.target))
+    splits = _splits(problem, options)
+    # Labels as codes: diffprivlib's forest takes text and learns nothing from it.
+    codes = tuple(range(len(problem.classes)))
+    y = np.searchsorted(problem.classes, problem.target) if codes else problem.target
 
     def tasks() -> Iterator[tuple[PipelineSpec, Setting, int]]:
         for repeat in range(options.repeats):
             for spec in specs:
                 for epsilon in options.epsilons if spec.private else (np.inf,):
-                    seed = options.seed + repeat
-                    yield spec, Setting(epsilon, options.delta, norm, problem.classes, seed), repeat
+                    setting = Setting(
+                        epsilon=epsilon,
+                        delta=options.delta,
+                        facts=forms[spec.rows].facts,
+                        classes=codes,
+                        seed=options.seed + repeat,
+                        target_bounds=problem.target_bounds,
+                    )
+                    yield spec, setting, repeat
 
     todo = list(tasks())
     parallel = joblib.Parallel(n_jobs=options.jobs, return_as="generator")
     done = parallel(
-        joblib.delayed(run_fit)(spec, setting, repeat, X, problem.target, splits[repeat], ledger)
+        joblib.delayed(run_fit)(
+            spec,
+            setting,
+            repeat,
+            forms[spec.rows].X,
+            y,
+            splits[repeat],
+            ledger,
+        )
         for spec, setting, repeat in todo
     )
     fits = _read_spent(list(progress(done, len(todo), problem.name)), options.delta, ledger)
+    encoded = forms["encoded"]
     return BenchmarkResult(
         problem={
             "name": problem.name,
+            "task": problem.task,
             "n_rows": problem.n_rows,
             "n_columns": len(problem.columns),
-            "n_encoded": X.shape[1],
+            "n_encoded": encoded.X.shape[1],
             "classes": list(problem.classes),
-            "norm_bound": norm,
+            "norm_bound": encoded.facts.norm,
+            "target_bounds": problem.target_bounds,
             "assumptions": [*problem.assumptions, SCORES_ARE_EXACT],
         },
         options=options,
         fits=tuple(fits),
         skipped=skipped,
-        versions={"python": platform.python_version()} | {name: version(name) for name in VERSIONS},
+        versions=_versions(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _choose(names: Sequence[str], norm: float | None) -> tuple[list[PipelineSpec], dict[str, str]]:
-    specs, skipped = [], {}
-    for name in names:
-        spec = PIPELINES[name]
-        if spec.needs_norm and norm is None:
-            skipped[name] = "needs declared bounds of all columns, which this data set lacks"
-        else:
-            specs.append(spec)
-    return specs, skipped
+def _missing(spec: PipelineSpec, problem: Problem, forms: dict[str, Rows]) -> str:
+    """Return why a pipeline can't run on a problem; empty if it can."""
+    if spec.package is not None and importlib.util.find_spec(spec.package) is None:
+        return f"needs the package {spec.package}, which is not installed"
+    rows = forms[spec.rows]
+    if not rows.X.shape[1]:
+        kind = "columns of numbers" if spec.rows == "numbers" else "text columns or bounds"
+        return f"needs {kind}, which this data set lacks"
+    if "bounds" in spec.needs and rows.facts.bounds is None:
+        return "needs declared bounds of all columns, which this data set lacks"
+    if "target range" in spec.needs and problem.target_bounds is None:
+        return "needs a declared range of the target, which this data set lacks"
+    return ""
+
+
+def _splits(problem: Problem, options: Options) -> list[tuple[np.ndarray, np.ndarray]]:
+    kind = StratifiedShuffleSplit if problem.task == "classification" else ShuffleSplit
+    splitter = kind(options.repeats, test_size=TEST_SIZE, random_state=options.seed)
+    return list(splitter.split(np.zeros(problem.n_rows), problem.target))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()} | {name: version(name) for name in VERSIONS}
+    for name in OPTIONAL:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def run_fit(
@@ -217,10 +266,10 @@ def run_fit(
         Its budget and public facts.
     repeat : int
         Number of the split.
-    X : array of shape (n_rows, n_encoded)
-        Encoded rows.
+    X : array of shape (n_rows, n_columns)
+        Rows, in the form that the pipeline asks for.
     y : array of shape (n_rows,)
-        Labels.
+        Codes of labels, or numbers; not used if the task is unsupervised.
     split : tuple of two arrays of int
         Training and test rows.
     ledger : PrivacyAccountant
@@ -233,12 +282,12 @@ def run_fit(
     """
     train, test = split
     about: dict[str, Any] = {
-        "estimator": spec.name,
+        "pipeline": spec.name,
         "guarantee": spec.guarantee,
         "epsilon": setting.epsilon,
         "repeat": repeat,
     }
-    X_train, y_train = X[train], y[train]
+    data = (X[train],) if spec.task == "unsupervised" else (X[train], y[train])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -246,25 +295,14 @@ def run_fit(
             if spec.private:
                 ledger.bind(model)
             start = time.perf_counter()
-            model.fit(X_train, y_train)
+            model.fit(*data)
             seconds = time.perf_counter() - start
-            probabilities = model.predict_proba(X[test])
+            scores: dict[str, Any] = score(model, X[test], y[test], spec.task, setting.classes)
         except Exception as error:  # noqa: BLE001 (any model's failure is a result here)
             return FitResult(**about, error=f"{type(error).__name__}: {error}")
-    classes = np.asarray(setting.classes)
-    binary = classes.size == 2
     return FitResult(
         **about,
-        auc=float(
-            roc_auc_score(
-                y[test],
-                probabilities[:, 1] if binary else probabilities,
-                multi_class="ovr",
-                labels=None if binary else classes,
-            )
-        ),
-        accuracy=float(accuracy_score(y[test], classes[probabilities.argmax(axis=1)])),
-        log_loss=float(log_loss(y[test], probabilities, labels=classes)),
+        **scores,
         fit_seconds=seconds,
         entry_uids=_entry_uids(model),
         warnings=tuple(sorted({f"{w.category.__name__}: {w.message}" for w in caught})),

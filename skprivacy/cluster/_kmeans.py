@@ -8,7 +8,7 @@ is in ``docs/theory/kmeans.md``.
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.metrics import pairwise_distances, pairwise_distances_argmin_min
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval, check_sample_weight
-from ..base import DPEstimator, Release
+from ..base import SCALE, DPEstimator, Release
 from ..bounding import box_assumptions, box_mechanisms, find_box
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianGroupMoments, Mechanism
@@ -111,7 +111,7 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
         **DPEstimator._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "bounds": ["array-like", tuple, None],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
     }
 
     def __init__(

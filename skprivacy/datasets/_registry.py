@@ -1,16 +1,18 @@
 """All data sets by name.
 
 `load_dataset` gives every set in one form: rows, target and the facts about the columns
-that are public (`bounds`, `categories`; empty where nothing is publicly known). Adult
-ships with the package, four sets with scikit-learn, the others with the ``benchmark``
-extra.
+that are public (`bounds`, `categories`; empty where nothing is publicly known; `target_bounds`,
+None where not). Adult ships with the package, five sets with scikit-learn, the others with
+the ``benchmark`` extra.
 """
 
 from sklearn.utils import Bunch
 
 from ._adult import adult_bunch
-from ._rdatasets import PACKAGED, load_packaged
+from ._packaged import PACKAGED
+from ._rdatasets import load_packaged
 from ._scikit_learn import SCIKIT_LEARN, load_scikit_learn
+from ._themis import THEMIS, load_themis
 
 
 def list_datasets(task: str | None = None) -> list[str]:
@@ -36,11 +38,12 @@ def list_datasets(task: str | None = None) -> list[str]:
     --------
     >>> from skprivacy.datasets import list_datasets
     >>> list_datasets("multiclass")
-    ['digits', 'iris', 'wine']
+    ['digits', 'iris', 'wine', 'chile_vote', 'hpc_jobs']
     """
     tasks = {"adult": "binary"}
     tasks |= {name: kind for name, (_, kind, _) in SCIKIT_LEARN.items()}
     tasks |= {name: spec.task for name, spec in PACKAGED.items()}
+    tasks |= dict.fromkeys(THEMIS, "binary")
     if task is not None and task not in tasks.values():
         raise ValueError(
             f"task must be one of {sorted(set(tasks.values()))}. Got {task!r} instead."
@@ -60,10 +63,10 @@ def load_dataset(name: str) -> Bunch:
     -------
     sklearn.utils.Bunch
         With attributes ``name``, ``data``, ``target``, ``feature_names``,
-        ``target_names``, ``task``, ``bounds``, ``categories`` and ``DESCR``. Data is an
-        array for scikit-learn's sets, a pandas data frame for those of the ``benchmark``
-        extra, and for Adult a data frame where pandas is installed. Adult comes without
-        the rows that have missing values.
+        ``target_names``, ``task``, ``bounds``, ``categories``, ``target_bounds`` and
+        ``DESCR``. Data is an array for scikit-learn's sets, a pandas data frame for those of
+        the ``benchmark`` extra, and for Adult a data frame where pandas is installed. Adult
+        comes without the rows that have missing values.
 
     Raises
     ------
@@ -84,6 +87,8 @@ def load_dataset(name: str) -> Bunch:
         return load_scikit_learn(name)
     if name in PACKAGED:
         return load_packaged(name)
+    if name in THEMIS:
+        return load_themis(name)
     raise ValueError(f"There is no data set {name!r}. Known are {', '.join(list_datasets())}.")
 
 
@@ -92,5 +97,5 @@ def _load_adult() -> Bunch:
         bunch = adult_bunch(as_frame=True, missing="drop")
     except ImportError:
         bunch = adult_bunch(as_frame=False, missing="drop")
-    bunch.update(name="adult", task="binary")
+    bunch.update(name="adult", task="binary", target_bounds=None)
     return bunch

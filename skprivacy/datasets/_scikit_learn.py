@@ -7,6 +7,7 @@ private rows a range must come from elsewhere.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import sklearn.datasets
 from sklearn.utils import Bunch
@@ -24,6 +25,11 @@ _WINE: tuple[Range, ...] = (
     (0, 2), (1, 4), (200, 1700),
 )  # fmt: skip
 _IRIS: tuple[Range, ...] = ((4, 8), (2, 5), (1, 7), (0, 3))
+_DIABETES: tuple[Range, ...] = (
+    (0, 100), (1, 2), (10, 60), (40, 160), (50, 400), (0, 300), (0, 120), (0, 12), (2, 8),
+    (40, 160),
+)  # fmt: skip
+TARGET_BOUNDS: dict[str, Range] = {"diabetes": (0.0, 400.0)}
 
 SCIKIT_LEARN: dict[str, tuple[Callable[..., Bunch], str, tuple[Range, ...]]] = {
     "breast_cancer": (
@@ -34,6 +40,7 @@ SCIKIT_LEARN: dict[str, tuple[Callable[..., Bunch], str, tuple[Range, ...]]] = {
     "digits": (sklearn.datasets.load_digits, "multiclass", ((0.0, 16.0),) * 64),
     "iris": (sklearn.datasets.load_iris, "multiclass", _IRIS),
     "wine": (sklearn.datasets.load_wine, "multiclass", _WINE),
+    "diabetes": (partial(sklearn.datasets.load_diabetes, scaled=False), "regression", _DIABETES),
 }
 
 
@@ -47,9 +54,10 @@ def load_scikit_learn(name: str) -> Bunch:
         data=raw.data,
         target=raw.target,
         feature_names=names,
-        target_names=[str(value) for value in raw.target_names],
+        target_names=None if task == "regression" else [str(v) for v in raw.target_names],
         task=task,
         bounds={key: (float(a), float(b)) for key, (a, b) in zip(names, bounds, strict=True)},
+        target_bounds=TARGET_BOUNDS.get(name),
         categories={},
         DESCR=raw.DESCR,
     )

@@ -9,14 +9,14 @@ average, and the factor makes up for it. The theory is in ``docs/theory/extra_tr
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval
-from ..base import DPEstimator, Release
+from ..base import SCALE, DPEstimator, Release
 from ..bounding import box_assumptions, box_share, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianHistogram, Mechanism, PermuteAndFlip, row_blocks
@@ -44,7 +44,7 @@ class PrivateForest(DPEstimator):
         "max_depth": [Interval(Integral, 1, 16, closed="both"), None],
         "bounds": ["array-like", tuple, None],
         "categorical_features": ["array-like", None],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
     }
     _trees: Trees
     _tables: np.ndarray

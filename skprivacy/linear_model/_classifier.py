@@ -128,7 +128,8 @@ class LinearClassifier(ScoreMixin, DPEstimator):
         release: Release,
     ) -> None:
         classes = self._public_classes(y)
-        codes = np.searchsorted(classes, np.asarray(y))
+        # As small as they can be, beside rows that may be in single precision.
+        codes = np.searchsorted(classes, np.asarray(y)).astype(np.min_scalar_type(-classes.size))
         weights = self._unit_weights(sample_weight)
         scaling = row_scaling(
             X, self.bounds, self.clipping_norm, release, centre=self.fit_intercept
@@ -147,7 +148,7 @@ class LinearClassifier(ScoreMixin, DPEstimator):
             X, scaling, weights, n_rows, release, fit_intercept=self.fit_intercept
         )
         shares = np.clip((counts + noise) / (n_rows + 2 * noise), 0.02, 0.98)
-        penalty = None if self.C is None else problem.penalty(1 / (self.C * self.max_weight))
+        penalty = None if self.C is None else problem.penalty(1 / self.C / self.max_weight)
         common = {"rows_at_most": rows_at_most, "weights": weights, "penalty": penalty}
         if self._is_joint(classes.size):
             offsets = np.log(shares)
@@ -172,7 +173,7 @@ class LinearClassifier(ScoreMixin, DPEstimator):
                 theta = release.solve(
                     name,
                     problem.rows,
-                    np.where(codes == positive, 1.0, -1.0),
+                    np.where(codes == positive, np.int8(1), np.int8(-1)),
                     regularization=problem.regularization(
                         release,
                         name,

@@ -8,13 +8,11 @@ softmax, whose price is a Gaussian one up to a small delta. The theory is in
 ``docs/theory/logistic_regression.md``.
 """
 
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from .._sklearn import Interval
-from ..base import DPEstimator, ProbabilityMixin
+from ..base import SCALE, DPEstimator, ProbabilityMixin
 from ..ledger import PrivacyAccountant
 from ..optimize import Logistic, Loss, Softmax
 from ._classifier import LinearClassifier, log_odds
@@ -117,12 +115,12 @@ class DPLogisticRegression(ProbabilityMixin, LinearClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DPEstimator._parameter_constraints,
-        "clipping_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clipping_norm": [SCALE, None],
         "bounds": ["array-like", tuple, None],
         "fit_intercept": ["boolean"],
         "classes": ["array-like", None],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
-        "C": [Interval(Real, 0, None, closed="neither"), None],
+        "max_weight": [SCALE],
+        "C": [SCALE, None],
     }
 
     def __init__(

@@ -208,11 +208,11 @@ class LinearProblem:
         n_features = self.scaling.half.size
         matrix = self.shape.matrix
         matrix = matrix[:n_features] if matrix.ndim == 2 else np.diag(matrix)[:n_features]
-        scale = math.sqrt(strength) / (self.radius * self.scaling.half)
-        penalty = scale[:, np.newaxis] * matrix
-        size = np.linalg.norm(penalty, axis=1)
+        scale = math.sqrt(strength) / self.radius / self.scaling.half
         limit = math.sqrt(LARGEST_PENALTY * self.n_rows)
-        return np.asarray(penalty * (limit / np.maximum(size, limit))[:, np.newaxis])
+        # No product before the limit: it could overflow.
+        scale = np.minimum(scale, limit / np.maximum(np.linalg.norm(matrix, axis=1), 1e-300))
+        return np.asarray(scale[:, np.newaxis] * matrix)
 
     def original(self, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """Return coefficients for the columns as given, and an intercept, of one score."""

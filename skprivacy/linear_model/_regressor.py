@@ -9,15 +9,13 @@ in ``docs/theory/objective_perturbation.md``. The theory is in
 
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._sklearn import Interval
-from ..base import DPEstimator, Release
+from ..base import SCALE, DPEstimator, Release
 from ..bounding import RANGE_SHARE, bounding_assumptions, find_range, range_mechanisms
 from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
 from ..optimize import Huber, JointPerturbation, PurePerturbation
@@ -55,11 +53,11 @@ class LinearRegressor(RegressorMixin, DPEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DPEstimator._parameter_constraints,
-        "clipping_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clipping_norm": [SCALE, None],
         "bounds": ["array-like", tuple, None],
         "y_bounds": ["array-like", tuple, None],
         "fit_intercept": ["boolean"],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
     }
 
     def _strength(self) -> float:

@@ -5,13 +5,11 @@ Huberised hinge has one sign given the label, too, so that objective perturbatio
 exactly like a Gaussian mechanism. The theory is in ``docs/theory/linear_svc.md``.
 """
 
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from .._sklearn import Interval
-from ..base import DPEstimator
+from ..base import SCALE, DPEstimator
 from ..ledger import PrivacyAccountant
 from ..optimize import HuberisedHinge, Loss
 from ._classifier import LinearClassifier, log_odds
@@ -111,12 +109,12 @@ class DPLinearSVC(LinearClassifier):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DPEstimator._parameter_constraints,
-        "clipping_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clipping_norm": [SCALE, None],
         "bounds": ["array-like", tuple, None],
         "fit_intercept": ["boolean"],
         "classes": ["array-like", None],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
-        "C": [Interval(Real, 0, None, closed="neither"), None],
+        "max_weight": [SCALE],
+        "C": [SCALE, None],
     }
 
     def __init__(

@@ -6,14 +6,7 @@ noise is exactly rounded, and its words come from the operating system. See
 """
 
 from ._base import Draw, Mechanism, rounded_up
-from ._cells import (
-    CellRows,
-    GaussianCellCounts,
-    GaussianRounds,
-    Residuals,
-    RoundSums,
-    Term,
-)
+from ._cells import GaussianCellCounts, GaussianRounds, Residuals, RoundSums
 from ._gaussian import (
     GaussianHistogram,
     GaussianMechanism,
@@ -22,10 +15,20 @@ from ._gaussian import (
     GaussianSum,
 )
 from ._groups import GaussianGroupMoments
+from ._joint import CellBlock, CellRows, Term, Terms, block_diagonal
 from ._laplace import LaplaceHistogram, LaplaceMechanism, LaplaceSum
 from ._random import RandomSource, random_source
 from ._rounded import rounded_gaussian, rounded_laplace
-from ._rows import Rows, is_sparse, one_entry_a_place, row_blocks, row_norms
+from ._rows import (
+    ColumnScaler,
+    Rows,
+    cached_rows,
+    cached_slices,
+    is_sparse,
+    one_entry_a_place,
+    row_blocks,
+    row_norms,
+)
 from ._selection import PermuteAndFlip
 from ._split import GaussianSplitHistogram
 from ._subsampled import SubsampledGradients
@@ -33,7 +36,9 @@ from ._unprotected import Unprotected
 from ._voting import ConfidentVotes, GaussianVotes, Votes
 
 __all__ = [
+    "CellBlock",
     "CellRows",
+    "ColumnScaler",
     "ConfidentVotes",
     "Draw",
     "GaussianCellCounts",
@@ -57,8 +62,12 @@ __all__ = [
     "Rows",
     "SubsampledGradients",
     "Term",
+    "Terms",
     "Unprotected",
     "Votes",
+    "block_diagonal",
+    "cached_rows",
+    "cached_slices",
     "is_sparse",
     "one_entry_a_place",
     "random_source",

@@ -21,6 +21,7 @@ from ..accounting import Adjacency, check_adjacency
 from ..exceptions import ReleaseError
 from ._base import Draw, rounded_up
 from ._gaussian import GaussianMechanism, cell_sums
+from ._joint import CellBlock, CellRows, Term, Terms, block_diagonal
 from ._random import RandomSource
 from ._rounded import lattice, rounded_gaussian
 from ._rows import Rows, sum_blocks
@@ -31,58 +32,8 @@ RESIDUAL_BITS, LOADING_BITS = 16, 15
 MOST_NOISE_BITS = 34
 """Noise far above this many bits of the grid is slow to draw; the grids get coarser first."""
 
-BLOCK_ROWS = 16384
-
-
-@dataclass(frozen=True)
-class CellRows:
-    """Rows as cells of joint tables.
-
-    Parameters
-    ----------
-    codes : tuple of arrays of shape (n_rows,), unsigned integers
-        One array a joint table: the cell of each row, in C order of the table's shape.
-    shapes : tuple of tuples of int
-        Shape of each joint table; an axis stands for one column or grouped column.
-    """
-
-    codes: tuple[np.ndarray, ...]
-    shapes: tuple[tuple[int, ...], ...]
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return int(self.codes[0].shape[0])
-
-    def extended(self, other: "CellRows") -> "CellRows":
-        """Return these tables and those of `other`, for the same rows."""
-        return CellRows(self.codes + other.codes, self.shapes + other.shapes)
-
-
-@dataclass(frozen=True)
-class Term:
-    """What a model adds up: a function of some axes of one joint table.
-
-    Parameters
-    ----------
-    table : int
-        Number of the joint table.
-    axes : tuple of int
-        Axes of it, ascending; none for a constant.
-    """
-
-    table: int
-    axes: tuple[int, ...]
-
-    def spread(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return values of shape (n_cells, k) so that they add to an array (*shape, k)."""
-        kept = [size if axis in self.axes else 1 for axis, size in enumerate(shape)]
-        return values.reshape(*kept, values.shape[1])
-
-    def gather(self, sums: np.ndarray) -> np.ndarray:
-        """Return sums (*shape, k) over all other axes, of shape (n_cells, k)."""
-        others = tuple(axis for axis in range(sums.ndim - 1) if axis not in self.axes)
-        return np.asarray(sums.sum(axis=others).reshape(-1, sums.shape[-1]))
+EXACT_BITS = 53
+"""Integers of so many bits are exact in double precision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +129,8 @@ def cell_grids(noise_scale: float) -> tuple[int, int]:
     return residual, loading
 
 
-Residuals = Callable[[slice, Sequence[np.ndarray]], np.ndarray]
-"""From a slice of rows and their cells in each joint table to residuals of shape (k, n)."""
+Residuals = Callable[[CellBlock], np.ndarray]
+"""From a block of rows to their residuals, of shape (k, n)."""
 
 
 class RoundSums:
@@ -202,7 +153,7 @@ class RoundSums:
         self._source = source
         self._residual_bits, self.loading_bits = cell_grids(noise_scale)
 
-    def quantise(self, loadings: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def quantise(self, loadings: Sequence[np.ndarray]) -> "Loadings":
         """Return loadings as integers in units of 2^-loading_bits, rounded toward zero.
 
         Their norm is brought to at most 1 by a factor common to all, should it be more.
@@ -210,7 +161,7 @@ class RoundSums:
         unit = 2.0**self.loading_bits
         norm = math.sqrt(math.fsum(_largest_square(loading) for loading in loadings))
         factor = unit * (1.0 - 2.0**-40) / max(norm, 1.0)
-        return [np.trunc(loading * factor).astype(np.int64) for loading in loadings]
+        return Loadings([np.trunc(loading * factor) for loading in loadings], self.loading_bits)
 
     def __call__(
         self,
@@ -225,13 +176,13 @@ class RoundSums:
         ----------
         cells : CellRows
             The rows.
-        terms : sequence of Term
+        terms : Terms, or sequence of Term
             What has loadings.
         loadings : sequence of int arrays of shape (n_cells, n_loadings)
             One a term, in units of 2^-loading_bits, public. The squares of their largest
-            rows add up to at most 1.
+            rows add up to at most 1. What `quantise` returned is known to be so.
         residuals : function
-            Residuals (k, n) of a slice of rows; each row is a function of that row alone
+            Residuals (k, n) of a block of rows; each row is a function of that row alone
             and of earlier releases. A row of norm above 1 is scaled down to 1.
 
         Returns
@@ -248,39 +199,72 @@ class RoundSums:
         if self._waiting == 0:
             raise ReleaseError(f"All {self.n_rounds} rounds are drawn; another is not paid for.")
         self._waiting -= 1
-        unit = 1 << self.loading_bits
-        # Entries within 2^15 come first: then their squares can't overflow.
-        within = all(np.all((loading >= -unit) & (loading <= unit)) for loading in loadings)
-        if not within or sum(map(_largest_square, loadings)) > unit * unit:
-            raise ValueError("The loadings of a row could have a norm above 1.")
-        sums = self._cell_sums(cells, residuals)
-        total = np.concatenate(
-            [
-                loading.T @ term.gather(sums[term.table])
-                for term, loading in zip(terms, loadings, strict=True)
-            ]
-        )
+        if not isinstance(loadings, Loadings) or loadings.bits != self.loading_bits:
+            loadings = Loadings(loadings, self.loading_bits)
+        if not isinstance(terms, Terms) or terms.shapes != cells.shapes:
+            terms = Terms(terms, cells.shapes)
+        margins = terms.gather(self._cell_sums(cells, residuals))
+        # No sum of products is above this, in whatever order they are added.
+        bound = cells.n_rows << (max(self._residual_bits, 0) + self.loading_bits)
+        total = loadings.summed(margins, exact_in_doubles=bound <= 1 << EXACT_BITS)
         grid = 2.0 ** -(self._residual_bits + self.loading_bits)
         noise = rounded_gaussian(total.shape, self.noise_scale / grid, self._source)
         return np.asarray((total + noise) * grid)
 
-    def _cell_sums(self, cells: CellRows, residuals: Residuals) -> list[np.ndarray]:
-        """Return the exact sums of quantised residuals in every cell of every joint table."""
-        sums: list[np.ndarray] = []
-        for start in range(0, cells.n_rows, BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            codes = [codes[rows].astype(np.intp) for codes in cells.codes]
-            quantised = quantise_residuals(residuals(rows, codes), self._residual_bits)
-            # Sums of fewer than 2^31 integers of 16 bits are exact in double precision.
-            parts = [
-                np.stack([np.bincount(code, r, math.prod(shape)) for r in quantised], axis=1)
-                for code, shape in zip(codes, cells.shapes, strict=True)
-            ]
-            sums = parts if not sums else [a + b for a, b in zip(sums, parts, strict=True)]
-        return [
-            total.astype(np.int64).reshape(*shape, -1)
-            for total, shape in zip(sums, cells.shapes, strict=True)
-        ]
+    def _cell_sums(self, cells: CellRows, residuals: Residuals) -> np.ndarray:
+        """Return the exact sums of quantised residuals in every cell of every joint table.
+
+        Sums of fewer than 2^31 integers of 16 bits are exact in double precision.
+        """
+        total: Any = 0.0
+        for block in cells.blocks():
+            quantised = quantise_residuals(residuals(block), self._residual_bits)
+            total += block.sums(np.ascontiguousarray(quantised.T))
+        return np.asarray(total)
+
+
+class Loadings(Sequence[np.ndarray]):
+    """Loadings that a row has at most norm 1 of, checked once for many sums.
+
+    Parameters
+    ----------
+    loadings : sequence of arrays of shape (n_cells, n_loadings)
+        Integers in units of 2^-bits. They are copied.
+    bits : int
+        Bits of their grid.
+
+    Raises
+    ------
+    ValueError
+        If the squares of their largest rows add up to more than 1.
+    """
+
+    def __init__(self, loadings: Sequence[np.ndarray], bits: int) -> None:
+        unit = 1 << bits
+        # Entries within 2^15 come first: then their squares can't overflow.
+        values = [loading.ravel() for loading in loadings]
+        entries = np.concatenate(values) if values else np.zeros(0)
+        within = bool(np.all((entries >= -unit) & (entries <= unit)))
+        integers = [loading.astype(np.int64) for loading in loadings] if within else []
+        if not within or sum(map(_largest_square, integers)) > unit * unit:
+            raise ValueError("The loadings of a row could have a norm above 1.")
+        self.bits = bits
+        self._integers = integers
+        for loading in integers:
+            loading.flags.writeable = False
+        self._doubles = block_diagonal([loading.astype(np.float64) for loading in integers]).T
+
+    def summed(self, margins: np.ndarray, *, exact_in_doubles: bool) -> np.ndarray:
+        """Return the integers that margins, (cells of all terms, k), times loadings add up to."""
+        if exact_in_doubles:
+            return np.asarray(self._doubles @ margins).astype(np.int64)
+        return np.asarray(self._doubles.astype(np.int64) @ margins.astype(np.int64))
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._integers[number]
+
+    def __len__(self) -> int:
+        return len(self._integers)
 
 
 def quantise_residuals(residuals: np.ndarray, bits: int) -> np.ndarray:
@@ -300,9 +284,12 @@ def quantise_residuals(residuals: np.ndarray, bits: int) -> np.ndarray:
         is a function of that column of `residuals` alone.
     """
     unit = 2.0**bits
-    residuals = np.where(np.isnan(residuals), 0.0, residuals)
+    if np.isnan(residuals.sum()):  # a sum is faster, and is NaN where a residual is
+        residuals = np.where(np.isnan(residuals), 0.0, residuals)
     if residuals.shape[0] == 1:
-        return np.asarray(np.rint(np.clip(residuals, -1.0, 1.0) * unit))
+        clipped = np.clip(residuals, -1.0, 1.0)
+        clipped *= unit
+        return np.asarray(np.rint(clipped, out=clipped))
     square = np.zeros(residuals.shape[1])
     for row in residuals:  # in this order, wherever the row stands
         square += row * row
@@ -315,7 +302,7 @@ def quantise_residuals(residuals: np.ndarray, bits: int) -> np.ndarray:
 
 def _largest_square(loading: np.ndarray) -> Any:
     """Return the largest squared norm of a row, as a Python int for integers."""
-    return (loading * loading).sum(axis=1).max(initial=0).item()
+    return np.einsum("ij,ij->i", loading, loading).max(initial=0).item()
 
 
 @dataclass(frozen=True, kw_only=True)

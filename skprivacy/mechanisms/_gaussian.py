@@ -161,18 +161,32 @@ def cell_counts(rows: Rows, n_cells: int, weights: np.ndarray | None, grid: floa
     def part(block: np.ndarray) -> np.ndarray:
         nonlocal start
         stop = start + block.shape[0]
-        unit = np.full(block.shape[0], np.trunc(1.0 / grid))
-        if weights is not None:
-            unit = np.trunc(np.nan_to_num(np.clip(weights[start:stop], 0.0, 1.0)) / grid)
-        start = stop
+        first, start = start, stop
+        if weights is None:
+            return cell_numbers(block, n_cells) * math.trunc(1.0 / grid)
+        unit = np.trunc(np.nan_to_num(np.clip(weights[first:stop], 0.0, 1.0)) / grid)
         return np.stack([cell_sums(column, unit, n_cells) for column in block.T])
 
     return sum_blocks(rows, part)
 
 
-def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
+def cell_numbers(codes: np.ndarray, n_cells: int) -> np.ndarray:
+    """Return how many rows are in each cell of each column, of shape (d, n_cells)."""
+    n_columns = codes.shape[1]
+    # One count over all columns; what counts nowhere takes a cell of its own.
     inside = (codes >= 0) & (codes < n_cells)
-    sums = np.bincount(codes[inside].astype(np.int64), unit[inside], minlength=n_cells)
+    cells = np.where(inside, codes, 0).astype(np.int64)
+    np.copyto(cells, n_cells, where=~inside)
+    cells += np.arange(n_columns) * (n_cells + 1)
+    numbers = np.bincount(cells.ravel(), minlength=n_columns * (n_cells + 1))
+    return np.asarray(numbers.reshape(n_columns, n_cells + 1)[:, :n_cells])
+
+
+def cell_sums(codes: np.ndarray, unit: np.ndarray, n_cells: int) -> np.ndarray:
+    if codes.size and not (codes.min() >= 0 and codes.max() < n_cells):  # NaN is not inside
+        inside = (codes >= 0) & (codes < n_cells)
+        codes, unit = codes[inside], unit[inside]
+    sums = np.bincount(codes.astype(np.int64, copy=False), unit, minlength=n_cells)
     return np.asarray(sums.astype(np.int64))
 
 

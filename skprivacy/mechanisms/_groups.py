@@ -18,13 +18,16 @@ from ._base import Draw, rounded_up
 from ._gaussian import GaussianMechanism
 from ._random import RandomSource
 from ._rounded import rounded_gaussian
-from ._rows import Rows, first_block, sum_blocks
+from ._rows import ColumnScaler, Rows, cached_slices, first_block, sum_blocks
 
 FINEST_GRID = 2.0**-31
 """A row adds at most 2^31 units to a coordinate: totals of 2^31 rows keep within 64 bits."""
 
 ROUNDING = 1.02
 """What rounding adds to a distance of two weighted contributions, in units of the grid."""
+
+SMALLEST_HALF = 1e-300
+"""What keeps the inverse of a width finite."""
 
 FAINTEST = 2.0**20
 """From this noise multiplier on the rows are left out: there is nothing but noise to see."""
@@ -124,30 +127,37 @@ class GaussianGroupMoments(GaussianMechanism):
         kinds = np.arange(n_groups)[:, np.newaxis]
         start = 0
 
+        scaler = ColumnScaler(low, high, middle, 1.0 / np.maximum(half, SMALLEST_HALF), 1.0)
+
         def part(block: np.ndarray) -> np.ndarray:
             nonlocal start
-            stop = start + block.shape[0]
-            codes = groups(block) if callable(groups) else groups[start:stop]
-            contributions = np.empty((block.shape[0], scales.size))
-            contributions[:, 0] = 1.0
-            z = contributions[:, 1 : 1 + n_columns]
-            np.clip(block, low, high, out=z)
-            z -= middle
-            z /= half
-            np.fmin(np.fmax(z, -1.0, out=z), 1.0, out=z)  # NaN becomes -1
-            if self.squares:
-                squares = contributions[:, 1 + n_columns :]
-                np.multiply(z, z, out=squares)
-                squares *= 2.0
-                squares -= 1.0
-            if weights is not None:
-                clipped = np.nan_to_num(np.clip(weights[start:stop], 0.0, 1.0))
-                contributions *= clipped[:, np.newaxis]
-            contributions *= 1.0 / grid
-            np.rint(contributions, out=contributions)
-            start = stop
-            # Integers up to 2^31: the sums over a block are exact in any order.
-            sums = (codes == kinds).astype(np.float64) @ contributions
+            codes = groups(block) if callable(groups) else groups[start : start + block.shape[0]]
+            sums = np.zeros((n_groups, scales.size))
+            for inner in cached_slices(*block.shape):
+                z = scaler.apply(block[inner])
+                if np.isnan(z.sum()):
+                    np.nan_to_num(z, copy=False, nan=-1.0)
+                member = (codes[inner] == kinds).astype(np.float64)
+                count = np.full((z.shape[0], 1), 1.0 / grid)
+                if weights is not None:
+                    rows = slice(start + inner.start, start + inner.stop)
+                    clipped = np.nan_to_num(np.clip(weights[rows], 0.0, 1.0))[:, np.newaxis]
+                    count *= clipped
+                # Integers up to 2^31: the sums over a block are exact in any order.
+                sums[:, :1] += member @ np.rint(count)
+                if self.squares:
+                    squares = z * z
+                    squares *= 2.0
+                    squares -= 1.0
+                    if weights is not None:
+                        squares *= clipped
+                    squares *= 1.0 / grid
+                    sums[:, 1 + n_columns :] += member @ np.rint(squares, out=squares)
+                if weights is not None:
+                    z *= clipped
+                z *= 1.0 / grid
+                sums[:, 1 : 1 + n_columns] += member @ np.rint(z, out=z)
+            start += block.shape[0]
             return np.asarray(sums.astype(np.int64))
 
         total = sum_blocks(rows, part)

@@ -49,6 +49,7 @@ The measured error of SciPy's ndtri is below 2**-51; a test guards that margin.
 _NOISE_BITS = 30
 _TOTAL_BITS = 62
 _LEAST, _GREATEST = 2.0**-900, 2.0**900
+_LEAST_SQUARED = 2.0**-400
 
 
 def _context(digits: int) -> Context:
@@ -339,6 +340,7 @@ def _quantise(
     clip: float,
     grid: float,
     norm: Callable[[FloatArray], FloatArray],
+    quick_norm: Callable[[FloatArray], FloatArray] | None = None,
 ) -> FloatArray:
     _check_range("clip", clip)
     _check_range("grid", grid)
@@ -348,6 +350,22 @@ def _quantise(
             f"Got grid={grid!r} with clip={clip!r}."
         )
     rows = np.asarray(X, dtype=np.float64)
+    if quick_norm is None or clip < _LEAST_SQUARED or rows.shape[1] > 2**20:
+        return _quantise_slowly(rows, clip, grid, norm)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        quantised = rows * (1.0 / grid)
+        # In whatever order the sums are made, these rows are within for the slower test too.
+        within = quick_norm(rows) <= clip * (1.0 - 2.0**-30)
+        np.trunc(quantised, out=quantised)
+    if not within.all():
+        beyond = ~within
+        quantised[beyond] = _quantise_slowly(rows[beyond], clip, grid, norm)
+    return quantised
+
+
+def _quantise_slowly(
+    rows: FloatArray, clip: float, grid: float, norm: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
     largest = np.max(np.abs(rows), axis=1, initial=0.0)
     if not np.isfinite(largest).all():
         rows = np.nan_to_num(rows)
@@ -366,6 +384,10 @@ def _quantise(
         factor[outside] = clip / grid / bound[outside] * (1.0 - 2.0**-50)
         scaled *= factor[:, np.newaxis]
     return np.asarray(np.trunc(scaled, out=scaled))
+
+
+def _quick_euclidean(rows: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows)))
 
 
 def _euclidean(scaled: FloatArray) -> FloatArray:
@@ -412,7 +434,7 @@ def quantise_rows(X: FloatArray, clip: float, *, grid: float) -> FloatArray:
     array([[ 4., -6.],
            [ 9., 12.]])
     """
-    return _quantise(X, clip, grid, _euclidean)
+    return _quantise(X, clip, grid, _euclidean, _quick_euclidean)
 
 
 def quantise_rows_l1(X: FloatArray, clip: float, *, grid: float) -> FloatArray:

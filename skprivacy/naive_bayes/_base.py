@@ -1,14 +1,13 @@
 """What the naive Bayes classifiers share: from a joint log likelihood to predictions."""
 
 from abc import abstractmethod
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import Interval, StrOptions
-from ..base import DPEstimator, ProbabilityMixin
+from .._sklearn import StrOptions
+from ..base import SCALE, DPEstimator, ProbabilityMixin
 from ..ledger import PrivacyAccountant
 
 
@@ -18,7 +17,7 @@ class PrivateNB(ProbabilityMixin, DPEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DPEstimator._parameter_constraints,
         "classes": ["array-like", None],
-        "max_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_weight": [SCALE],
         "unknown_labels": [StrOptions({"error", "ignore"})],
     }
 

@@ -75,7 +75,7 @@ class _Factored:
 def _row_norms(rows: RowView) -> np.ndarray:
     if isinstance(rows, ShapedRows) and rows.clipped:
         # They are made with norms at most 1, by the same bound as below.
-        return np.ones(rows.shape[0])
+        return np.broadcast_to(1.0, rows.shape[:1])
     step = max(1, BLOCK_VALUES // rows.shape[1])
     starts = range(0, rows.shape[0], step)
     return np.concatenate([quick_norms(rows[start : start + step], 1.0) for start in starts])
@@ -187,14 +187,17 @@ class Perturbation(Mechanism):
         norms = _row_norms(Z)
         if weights is not None:
             weights = np.clip(np.nan_to_num(weights), 0.0, 1.0)
-        if (norms > 1.0).any():
+        longer = norms > 1.0
+        if longer.any():
             # Row by row: what becomes of a row must not depend on the rows around it.
-            factors = np.where(norms > 1.0, INSIDE / np.maximum(norms, 1.0), 1.0)
+            factors = np.ones(norms.shape)
+            np.divide(INSIDE, norms, out=factors, where=longer)
             if reweight:
                 factors *= factors
                 weights = factors if weights is None else weights * factors
             else:
                 Z = _Factored(Z, factors)
+        del norms, longer
         n_columns, n_scores = Z.shape[1], self.row_loss.n_scores
         # Any lambda has the same price, so it may depend on earlier releases.
         scale, lam = self._scale_and_regularization(regularization, n_columns, adjacency)

@@ -11,6 +11,7 @@ steps, not the norms.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +22,7 @@ from scipy.optimize import minimize
 from ..mechanisms import is_sparse
 from ._losses import Loss
 from ._rows import Draft, ShapedRows
+from ._shape import ROW_GRID
 
 BLOCK = 2048
 """Rows of one block: it is read once for the scores and the gradient together."""
@@ -29,9 +31,20 @@ UNIT = 2.0**-53
 DENSE_SIZE = 1500
 """Up to this many coefficients the Hessian is formed; beyond, quasi-Newton steps do the work."""
 
-DRAFT_BLOCK = 2**15
-MAX_STEPS, MAX_RESTARTS, MAX_DRAFTS = 100, 3, 30
-ROUGH_STRIDE, ROUGH_STEPS, ROUGH_DECREMENT = 8, 12, 1e-2
+MAX_STEPS, MAX_RESTARTS, MAX_DRAFTS = 100, 3, 40
+STRIDES, ROUGH_STEPS = (128, 16, 4), 12
+"""Every so many-th block is looked at first, for up to two of these numbers with enough rows,
+and how many steps are taken there."""
+
+FINER = 4
+"""So many times the rows are looked at for the Hessian near the minimum."""
+
+ROWS_A_COEFFICIENT = 100
+"""With fewer rows for each coefficient, a part of the blocks tells too little."""
+
+ROUGH_DECREMENT = 0.03
+"""A part of the blocks moves the minimum by a decrement of about the stride for each
+coefficient: steps stop at this part of it."""
 
 SLOW = 0.2
 """A step that leaves more of the gradient than this calls for a new Hessian."""
@@ -58,11 +71,16 @@ class RowView(Protocol):
 
 
 class Evaluation(NamedTuple):
-    """Value, gradient and, where asked for, Hessian of the objective."""
+    """Value, gradient and, where asked for, Hessian of the objective.
+
+    `rounding` bounds the error of the gradient, in Euclidean norm, where rows were not made
+    but multiplied through.
+    """
 
     value: float
     gradient: np.ndarray
     hessian: np.ndarray | None
+    rounding: float = math.inf
 
     def factor(self) -> "Factor":
         """Return the Cholesky factor of the Hessian, which was asked for."""
@@ -103,28 +121,18 @@ class Objective:
     linear: np.ndarray
     penalty: np.ndarray | None = None
 
-    def evaluate(self, w: np.ndarray, *, hessian: bool = False, stride: int = 1) -> Evaluation:
-        """Return the value, gradient and Hessian at `w`.
-
-        Parameters
-        ----------
-        w : array of shape (size,)
-            Coefficients, flattened.
-        hessian : bool, default=False
-        stride : int, default=1
-            Use every `stride`-th block of rows, scaled up: a cheap model of J.
-        """
+    def evaluate(self, w: np.ndarray, *, hessian: bool = False) -> Evaluation:
+        """Return the value, gradient and Hessian at `w`, a flat array of coefficients."""
         n_rows = self.Z.shape[0]
         coefficients = w.reshape(self.linear.shape)
-        value, used = 0.0, 0
+        value = 0.0
         gradient = np.zeros(self.linear.shape)
         n_scores = self.loss.n_scores or 1
         n_columns = self.linear.shape[0]
         matrix = np.zeros((n_scores, n_scores, n_columns, n_columns)) if hessian else None
-        for start in range(0, n_rows, BLOCK * stride):
+        for start in range(0, n_rows, BLOCK):
             rows = slice(start, start + BLOCK)
             z = self.Z[rows]
-            used += z.shape[0]
             losses, slopes, second = self.loss.terms(
                 z @ coefficients + self.offset, self.labels[rows]
             )
@@ -144,19 +152,85 @@ class Objective:
                             matrix[k, k] += scaled.T @ scaled
                         else:
                             matrix[k, j] += (curvatures[:, np.newaxis] * dense).T @ dense
-        if stride > 1:
-            scale = n_rows / used
-            value, gradient = value * scale, gradient * scale
-            matrix = None if matrix is None else matrix * scale
+        return self._regularised(w, value, gradient, matrix)
+
+    def draft(
+        self, draft: Draft, w: np.ndarray, *, hessian: bool = False, stride: int = 1
+    ) -> Evaluation:
+        """Return what `evaluate` does, from rows that are not made but multiplied through.
+
+        The rows are the same. With unit roundoff u, and v the shaping matrix A times w, a
+        score has an error of at most (n_columns + 5) u (|A| |w| + |v|) + 8 u, as a row's
+        factor and its unit row have norms of at most 1; it reaches the gradient times the
+        curvature. The sum over unit rows has at most its length in blocks and in rows of
+        a block times u times the sum of the absolute slopes, and comes to the gradient
+        times the spectral norm of A. The bound counts what was met, not what could be.
+        """
+        n_rows, n_columns = self.Z.shape
+        coefficients = w.reshape(self.linear.shape)
+        v = draft.times(coefficients)
+        n_scores = self.loss.n_scores or 1
+        matrix = np.zeros((n_scores, n_scores, n_columns, n_columns)) if hessian else None
+        pulled = np.zeros(self.linear.shape)
+        value, used, slope_sum, n_blocks, longest = 0.0, 0, 0.0, 0, 0
+        slices = draft.slices(stride)
+        for rows in slices:
+            block = draft.block(rows)
+            losses, slopes, second = self.loss.terms(
+                block.scores(v) + self.offset, self.labels[rows]
+            )
+            u = None if self.weights is None else self.weights[rows]
+            if u is not None:
+                losses = u * losses
+                slopes = (slopes.T * u).T
+            value += float(losses.sum())
+            pulled += block.pull(slopes)
+            slope_sum += float(np.abs(slopes).sum())
+            used, n_blocks, longest = used + losses.size, n_blocks + 1, max(longest, losses.size)
+            if matrix is None:
+                continue
+            dense = block.dense()
+            for k in range(n_scores):
+                for j in range(k + 1):
+                    curvatures = second(k, j) if u is None else u * second(k, j)
+                    if k == j:
+                        scaled = np.sqrt(curvatures)[:, np.newaxis] * dense
+                        matrix[k, k] += scaled.T @ scaled
+                    else:
+                        matrix[k, j] += (curvatures[:, np.newaxis] * dense).T @ dense
+        scale = n_rows / used
+        if matrix is not None:
+            matrix *= scale
+            for k in range(n_scores):
+                for j in range(k + 1):
+                    matrix[k, j] = draft.back(draft.back(matrix[k, j]).T)
+        spectral, frobenius = draft.size
+        w_norm, v_norm = float(np.linalg.norm(w)), float(np.linalg.norm(v)) / ROW_GRID
+        per_score = (n_columns + 5) * (frobenius * w_norm + v_norm) + 8.0 * n_scores
+        per_slope = self.loss.curvature * per_score + (12 + 2 * n_scores) * self.loss.slope
+        sums = (longest + n_blocks + 6) * spectral * slope_sum
+        sums += (n_columns + 2) * frobenius * float(np.linalg.norm(pulled)) * ROW_GRID
+        evaluation = self._regularised(w, value * scale, draft.back(pulled) * scale, matrix)
+        rest = w_norm * self.regularization + float(np.linalg.norm(self.linear))
+        if self.penalty is not None:
+            rest += (sum(self.penalty.shape) + 4) * float((self.penalty**2).sum()) * w_norm
+        rounding = 1.01 * UNIT * (n_rows * per_slope + sums + 8 * rest)
+        return evaluation._replace(rounding=rounding if stride == 1 else math.inf)
+
+    def _regularised(
+        self, w: np.ndarray, value: float, gradient: np.ndarray, matrix: np.ndarray | None
+    ) -> Evaluation:
+        """Return the sums over rows with what does not depend on rows added."""
+        coefficients = w.reshape(self.linear.shape)
         value += float(self.regularization / 2 * (w @ w) + self.linear.ravel() @ w)
         if self.penalty is not None:
             penalised = self.penalty @ coefficients
             value += float((penalised**2).sum()) / 2
-            gradient += self.penalty.T @ penalised
+            gradient = gradient + self.penalty.T @ penalised
         flat = (gradient + self.linear).ravel() + self.regularization * w
         if matrix is None:
             return Evaluation(value, flat, None)
-        for k in range(n_scores):
+        for k in range(matrix.shape[0]):
             if self.penalty is not None:
                 matrix[k, k] += self.penalty.T @ self.penalty
             for j in range(k):
@@ -164,22 +238,6 @@ class Objective:
         square = matrix.transpose(2, 0, 3, 1).reshape(w.size, w.size)
         square[np.diag_indices(w.size)] += self.regularization
         return Evaluation(value, flat, square)
-
-    def draft_gradient(self, draft: Draft, w: np.ndarray) -> np.ndarray:
-        """Return the gradient at `w` with rows that are nearly those of `Z`."""
-        coefficients = w.reshape(self.linear.shape)
-        pulled = np.zeros(self.linear.shape)
-        for start in range(0, self.Z.shape[0], DRAFT_BLOCK):
-            rows = slice(start, start + DRAFT_BLOCK)
-            scores = draft.scores(rows, coefficients) + self.offset
-            slopes = self.loss.terms(scores, self.labels[rows]).slopes
-            if self.weights is not None:
-                slopes = (slopes.T * self.weights[rows]).T
-            pulled += draft.pull(rows, slopes)
-        gradient = draft.shaped(pulled) + self.linear + self.regularization * coefficients
-        if self.penalty is not None:
-            gradient += self.penalty.T @ (self.penalty @ coefficients)
-        return np.asarray(gradient.ravel())
 
 
 def gradient_rounding(
@@ -237,33 +295,83 @@ def minimise(objective: Objective, tolerance: float) -> np.ndarray:
     w = np.zeros(objective.linear.size)
     if w.size > DENSE_SIZE:
         return _quasi_newton(objective, w, tolerance).reshape(objective.linear.shape)
-    factor = None
-    if objective.Z.shape[0] >= ROUGH_STRIDE * BLOCK:
-        # A rough minimiser on a part of the blocks, and its Hessian, save passes over all.
+    draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
+    if draft is None:
+        return _newton(objective, w, None, tolerance).reshape(objective.linear.shape)
+    w, factor, done = _drafted(objective, draft, tolerance)
+    if not done:
+        w = _newton(objective, w, factor, tolerance)
+    return w.reshape(objective.linear.shape)
+
+
+def _drafted(
+    objective: Objective, draft: Draft, tolerance: float
+) -> tuple[np.ndarray, Factor, bool]:
+    """Return a minimiser by steps that don't make rows, a Hessian's factor, and whether it's done.
+
+    It is where the gradient, with a bound on its rounding error, keeps the tolerance. Steps on
+    a part of the blocks, and the Hessian there, save passes over all.
+    """
+    w = np.zeros(objective.linear.size)
+    n_rows, size = objective.Z.shape[0], w.size
+    usable = [one for one in STRIDES if n_rows >= one * ROWS_A_COEFFICIENT * size]
+    strides = usable[:2] or [1]
+    fine = max(1, strides[-1] // FINER)
+    for stride in strides:
+
+        def evaluate(point: np.ndarray, *, hessian: bool = False, one: int = stride) -> Evaluation:
+            return objective.draft(draft, point, hessian=hessian, stride=one)
+
         for _ in range(ROUGH_STEPS):
-            current = objective.evaluate(w, hessian=True, stride=ROUGH_STRIDE)
+            current = evaluate(w, hessian=True)
             factor = current.factor()
             step, decrement = _direction(factor, current)
-            w, _ = _search(objective, w, current, step, decrement, stride=ROUGH_STRIDE)
-            if decrement < ROUGH_DECREMENT:
+            w, trial = _search(evaluate, objective.loss.concordance, w, current, step, decrement)
+            if _direction(factor, trial)[1] < ROUGH_DECREMENT * stride * size:
                 break
-        w = _drafted(objective, w, factor)
-    return _newton(objective, w, factor, tolerance).reshape(objective.linear.shape)
-
-
-def _drafted(objective: Objective, w: np.ndarray, factor: Factor | None) -> np.ndarray:
-    """Return a better start, by steps whose gradients are cheap and not exact."""
-    draft = objective.Z.draft() if isinstance(objective.Z, ShapedRows) else None
-    if draft is None or factor is None:
-        return w
-    gradient = objective.draft_gradient(draft, w)
+    current = objective.draft(draft, w)
+    refined = strides == [1]
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for _ in range(MAX_DRAFTS):
-        step = -cho_solve(factor, gradient, check_finite=False)
-        trial = objective.draft_gradient(draft, w + step)
-        if not np.linalg.norm(trial) <= 0.5 * np.linalg.norm(gradient):
-            break
-        w, gradient = w + step, trial
-    return w
+        norm = float(np.linalg.norm(current.gradient))
+        if norm + current.rounding <= tolerance:
+            return w, factor, True
+        step = -_secant_product(factor, pairs, current.gradient)
+        trial = objective.draft(draft, w + step)
+        pairs.append((step, trial.gradient - current.gradient))
+        if not np.linalg.norm(trial.gradient) <= 0.5 * norm:
+            if strides == [1] or norm <= tolerance:
+                break
+            # The Hessian of a part of the rows is no good here: one of all is taken, once.
+            strides, pairs, refined = [1], [], True
+            current = objective.draft(draft, w, hessian=True)
+            factor = current.factor()
+            continue
+        w, current = w + step, trial
+        if not refined:
+            refined, pairs = True, []
+            factor = objective.draft(draft, w, hessian=True, stride=fine).factor()
+    return w, factor, False
+
+
+def _secant_product(
+    factor: Factor, pairs: list[tuple[np.ndarray, np.ndarray]], gradient: np.ndarray
+) -> np.ndarray:
+    """Return the inverse Hessian, as pairs of steps and changes correct it, times a gradient.
+
+    This is the two-loop recursion of L-BFGS (Nocedal and Wright 2006, section 7.2), which
+    starts from the factor.
+    """
+    pairs = [pair for pair in pairs if pair[0] @ pair[1] > 0]
+    q, parts = gradient.copy(), []
+    for step, change in reversed(pairs):
+        part = (step @ q) / (step @ change)
+        q -= part * change
+        parts.append(part)
+    product = cho_solve(factor, q, check_finite=False)
+    for (step, change), part in zip(pairs, reversed(parts), strict=True):
+        product += (part - (change @ product) / (step @ change)) * step
+    return np.asarray(product)
 
 
 def _newton(
@@ -277,7 +385,13 @@ def _newton(
             return w
         if factor is None or current.hessian is not None:
             factor = current.factor()
-        w_next, trial = _search(objective, w, current, *_direction(factor, current))
+        w_next, trial = _search(
+            objective.evaluate,
+            objective.loss.concordance,
+            w,
+            current,
+            *_direction(factor, current),
+        )
         slow = np.linalg.norm(trial.gradient) > SLOW * norm
         if slow and current.hessian is None:
             # The old factor is of no use any more: stay, and take the Hessian of this point.
@@ -294,21 +408,19 @@ def _direction(factor: Factor, current: Evaluation) -> tuple[np.ndarray, float]:
 
 
 def _search(
-    objective: Objective,
+    evaluate: Callable[[np.ndarray], Evaluation],
+    concordance: float | None,
     w: np.ndarray,
     current: Evaluation,
     step: np.ndarray,
     decrement: float,
-    *,
-    stride: int = 1,
 ) -> tuple[np.ndarray, Evaluation]:
     """Return the point along `step` that lowers J enough, and J there."""
-    concordance = objective.loss.concordance
     length = 0.0 if concordance is None else concordance * float(np.linalg.norm(step))
     guaranteed = math.log1p(length) / length if length > 0 else SHORTEST
     size = 1.0
     while True:
-        trial = objective.evaluate(w + size * step, stride=stride)
+        trial = evaluate(w + size * step)
         lower = trial.value <= current.value - 1e-4 * size * decrement
         # Near the minimum J is flat to rounding, and the gradient tells.
         level = trial.value <= current.value + FLAT * abs(current.value)

@@ -73,7 +73,32 @@ def test_rows_in_a_hundredth_of_the_range_are_still_told_apart():
     counts = np.bincount(cell_codes(values, edges, edges.size + 2), minlength=edges.size + 2)
     bins = merge_cells(edges, counts + rng.normal(scale=30, size=counts.size), 30.0, 3000.0, 64)
     assert ((bins.edges > 19) & (bins.edges < 21)).sum() >= 2
-    assert bins.n_bins <= 12
+    held = bins.mass[:-1][(np.append(bins.edges, 100.0) > 19) & (np.append(bins.edges, 100.0) < 22)]
+    assert held.sum() > 0.4
+
+
+def test_bins_follow_the_public_bounds_where_noise_is_all_there_is():
+    rng = np.random.default_rng(0)
+    edges = fine_edges(-1.0, 1.0)
+    ends = []
+    for _ in range(20):
+        counts = rng.normal(scale=300, size=edges.size + 2)
+        bins = merge_cells(edges, counts, 300.0, 300.0, 32)
+        assert 16 <= bins.n_bins <= 33
+        ends.append(np.interp([0.25, 0.5, 0.75], np.linspace(0, 1, bins.edges.size), bins.edges))
+    np.testing.assert_allclose(np.median(ends, axis=0), [-0.5, 0.0, 0.5], atol=0.2)
+
+
+def test_counts_of_categories_lean_to_each_other_as_far_as_noise_explains():
+    rng = np.random.default_rng(0)
+    counts = np.array([900.0, 60.0, 40.0, 0.0, 0.0])
+    clear = category_bins(counts + rng.normal(scale=2, size=5), 2.0, 1000.0).mass
+    np.testing.assert_allclose(clear[:3], counts[:3] / 1000, atol=0.02)
+    blurred = [
+        category_bins(counts + rng.normal(scale=2000, size=5), 2000.0, 1000.0).mass
+        for _ in range(50)
+    ]
+    assert np.median(np.abs(np.array(blurred)[:, :3] - 1 / 3)) < 0.05
 
 
 def test_many_rows_make_many_bins_of_like_mass():
@@ -99,5 +124,5 @@ def test_packs_hold_every_column_once_within_their_size():
 
 
 def test_masses_are_positive():
-    assert category_bins(np.array([-50.0, 3.0, 0.0])).mass.min() > 0
+    assert category_bins(np.array([-50.0, 3.0, 0.0]), 1.0, 3.0).mass.min() > 0
     assert Bins(None, np.ones(3) / 3).n_bins == 3

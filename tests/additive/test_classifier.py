@@ -190,6 +190,46 @@ def test_many_copies_of_a_column_do_no_harm():
         assert excess.mean() < (0.1 if epsilon == 1 else 0.2)
 
 
+def small(kind, seed):
+    """A few hundred rows: 30 columns of three factors, or a target that is linear in 3 of 10."""
+    rng = np.random.default_rng(seed)
+    if kind == "factors":
+        z = rng.normal(size=(2500, 3))
+        X = np.clip(0.5 * z @ rng.normal(size=(3, 30)) + 0.7 * rng.normal(size=(2500, 30)), -4, 4)
+        X, score = X / 4, 2 * z[:, 0] + z[:, 1]
+    else:
+        X = rng.uniform(-1, 1, size=(2500, 10))
+        score = 3 * X[:, :3].sum(axis=1)
+    y = (rng.uniform(size=2500) < 1 / (1 + np.exp(-score))).astype(int)
+    return X[:500], X[500:], y[:500], y[500:]
+
+
+@pytest.mark.parametrize(("kind", "least"), [("factors", 0.73), ("linear", 0.77)])
+def test_500_rows_teach_something(kind, least):
+    """Where counts are lost in noise, bins follow the public bounds."""
+    scores = []
+    for seed in range(8):
+        X, held_out, y, truth = small(kind, seed)
+        model = DPAdditiveClassifier(0.7, bounds=(-1, 1), random_state=seed).fit(X, y)
+        scores.append(roc_auc_score(truth, model.decision_function(held_out)))
+    assert np.mean(scores) > least
+
+
+def test_ordered_categories_share_evidence():
+    """Thirty levels of which the logit is a line: neighbours speak for each other."""
+    levels = [f"{level:02d}" for level in range(30)]
+    scores = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        level = rng.integers(0, 30, size=6000)
+        frame = pd.DataFrame({"level": np.array(levels, dtype=object)[level]})
+        y = (rng.uniform(size=6000) < 1 / (1 + np.exp(4 - level / 10))).astype(int)
+        model = DPAdditiveClassifier(0.3, categories={"level": levels}, random_state=seed)
+        model.set_params(bounds={}).fit(frame[:2000], y[:2000])
+        scores.append(roc_auc_score(y[2000:], model.decision_function(frame[2000:])))
+    assert np.mean(scores) > 0.62
+
+
 def test_few_rows_and_columns():
     X, y = np.array([[0.0], [1.0], [np.nan]]), np.array([0, 1, 1])
     for parameters in ({}, {"bounds": (0, 1)}, {"bounds": (0, 1), "interactions": 5}):

@@ -102,3 +102,22 @@ def test_a_folder_and_a_missing_file_can_not_be_read(tmp_path):
         read_csv(tmp_path, "ill")
     with pytest.raises(BenchmarkError, match="can't be read: No such file"):
         read_csv(tmp_path / "none.csv", "ill")
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "expected"),
+    [
+        ("age", "auto", "regression"),
+        ("code", "auto", "classification"),
+        ("code", "regression", "regression"),
+        ("ill", "auto", "classification"),
+        (None, "unsupervised", "unsupervised"),
+    ],
+)
+def test_the_task_follows_the_target_unless_it_is_said(tmp_path, target, task, expected):
+    rows = [f"{20 + k / 2},{k % 9},{'yes' if k % 2 else 'no'}" for k in range(90)]
+    problem = read_csv(write(tmp_path, table(rows, "age,code,ill")), target, task)
+    assert problem.task == expected
+    assert len(problem.columns) == (3 if target is None else 2)
+    assert problem.n_rows == 90
+    assert (problem.target.dtype == np.float64) == (expected != "classification")

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -78,11 +80,34 @@ def test_what_cannot_be_benchmarked_says_why(columns, labels, message):
         make_problem("t", columns, labels)
 
 
-def test_a_regression_set_is_refused():
+def test_a_set_is_for_its_own_task_or_for_none():
     bunch = load_dataset("iris")
-    bunch.task = "regression"
-    with pytest.raises(BenchmarkError, match="regression problem"):
-        problem_from_bunch(bunch)
+    with pytest.raises(BenchmarkError, match="iris is a classification problem"):
+        problem_from_bunch(bunch, "regression")
+    problem = problem_from_bunch(bunch, "unsupervised")
+    assert (problem.task, problem.classes, problem.n_rows) == ("unsupervised", (), 150)
+    assert problem.assumptions == ()
+
+
+def test_a_numeric_target_keeps_its_numbers_and_its_range():
+    problem = problem_from_bunch(load_dataset("diabetes"))
+    assert (problem.task, problem.classes, problem.target_bounds) == ("regression", (), (0, 400))
+    assert problem.target.dtype == np.float64
+    assert problem.bounded
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (LABELS, "not numeric"),
+        ([1.0] * 20, "is 1 in every row"),
+        ([*range(19), math.inf], "no finite numbers"),
+        ([1.0, 2.0], "has 2 rows with a target"),
+    ],
+)
+def test_a_target_that_is_no_number_to_predict_says_why(target, message):
+    with pytest.raises(BenchmarkError, match=message):
+        make_problem("t", {"x": NUMBERS[: len(target)]}, target, task="regression")
 
 
 def test_a_long_list_of_columns_is_cut():

@@ -11,6 +11,7 @@ from skprivacy.benchmarking import (
     FitResult,
     Options,
     format_ledger,
+    format_markdown,
     format_table,
     summarise,
     write_files,
@@ -18,10 +19,10 @@ from skprivacy.benchmarking import (
 from skprivacy.benchmarking._report import align
 
 
-def fit(estimator="dp", guarantee="proof", epsilon=1.0, repeat=0, auc=0.8, **more):
+def fit(pipeline="dp", guarantee="proof", epsilon=1.0, repeat=0, auc=0.8, **more):
     scores = {"accuracy": 0.7, "log_loss": 0.5, "fit_seconds": 0.1, "epsilon_spent": epsilon}
     return FitResult(
-        estimator=estimator,
+        pipeline=pipeline,
         guarantee=guarantee,
         epsilon=epsilon,
         repeat=repeat,
@@ -35,6 +36,7 @@ def result():
     return BenchmarkResult(
         problem={
             "name": "t",
+            "task": "classification",
             "n_rows": 100,
             "n_columns": 3,
             "n_encoded": 5,
@@ -49,7 +51,7 @@ def result():
             fit(epsilon=0.1, auc=0.6),
             fit("plain", "", math.inf, auc=0.95),
             FitResult(
-                estimator="old", guarantee="claim", epsilon=0.1, repeat=0, error="TypeError: gone"
+                pipeline="old", guarantee="claim", epsilon=0.1, repeat=0, error="TypeError: gone"
             ),
         ),
         skipped={"other": "needs bounds"},
@@ -60,7 +62,7 @@ def result():
 
 def test_means_and_spread_over_the_splits_without_privacy_first(result):
     rows = summarise(result)
-    assert [(row.estimator, row.epsilon) for row in rows] == [
+    assert [(row.pipeline, row.epsilon) for row in rows] == [
         ("plain", math.inf), ("dp", 0.1), ("old", 0.1), ("dp", 1.0),
     ]  # fmt: skip
     assert rows[3].mean["auc"] == pytest.approx(0.85)
@@ -83,6 +85,45 @@ def test_the_table_says_everything_a_reader_needs(result):
     assert "Guarantee of old: claim." in text
     assert "Not run: other, which needs bounds." in text
     assert text.endswith("Classes are public.")
+
+
+def test_markdown_has_the_epsilons_side_by_side_and_a_table_for_each_score(result):
+    lines = format_markdown(result).splitlines()
+    assert lines[2:5] == ["| AUC | 0.1 | 1 | not private |", "|---|---|---|---|", lines[4]]
+    assert "| `plain` |  |  | 0.9500 |" in lines
+    assert "| `dp` | 0.6000 | 0.8500 ±0.0707 |  |" in lines
+    assert not any("`old`" in line for line in lines)
+    assert "| log-loss | 0.1 | 1 | not private |" in lines
+    assert "- Guarantee of dp: proof." in lines
+    assert lines[-1] == "- Made with numpy 2.0."
+
+
+def test_a_task_has_its_own_columns_in_table_and_file(tmp_path):
+    result = BenchmarkResult(
+        problem={
+            "name": "t",
+            "task": "regression",
+            "n_rows": 100,
+            "n_columns": 3,
+            "n_encoded": 5,
+            "classes": [],
+            "norm_bound": None,
+            "assumptions": [],
+        },
+        options=Options(epsilons=(1.0,), repeats=1),
+        fits=(FitResult(pipeline="dp", guarantee="proof", epsilon=1.0, repeat=0, r2=0.5),),
+        skipped={},
+        versions={},
+        finished="",
+    )
+    text = format_table(result)
+    assert "5 encoded), regression; delta" in text
+    assert "AUC" not in text
+    assert text.splitlines()[2].split()[:3] == ["epsilon", "pipeline", "R2"]
+    header = write_files(result, tmp_path, {})[0].read_text(encoding="utf-8").split("\n", 1)[0]
+    assert "r2" in header.split(",")
+    assert not {"auc", "inertia"} & set(header.split(","))
+    assert (tmp_path / "privacy-utility.png").exists()
 
 
 def test_files_hold_every_fit_and_the_whole_result(result, tmp_path):

@@ -99,21 +99,54 @@ def test_a_draft_is_nearly_the_rows(monkeypatch, dtype, constant, clip):
     draft = rows.draft()
     w = rng.normal(size=(rows.shape[1], 3))
     part = slice(100, 300)
-    np.testing.assert_allclose(draft.scores(part, w), rows[part] @ w, atol=1e-4)
+    block = draft.block(part)
+    np.testing.assert_allclose(block.scores(draft.times(w)), rows[part] @ w, atol=1e-13)
+    block = draft.block(part)
     slopes = rng.normal(size=(200, 3))
-    pulled = draft.shaped(draft.pull(part, slopes))
-    np.testing.assert_allclose(pulled, rows[part].T @ slopes, atol=1e-3)
+    pulled = draft.back(block.pull(slopes))
+    np.testing.assert_allclose(pulled, rows[part].T @ slopes, atol=1e-11)
+    block = draft.block(part)
+    np.testing.assert_allclose(draft.back(block.dense().T).T, rows[part], atol=1e-14)
 
 
-def test_there_is_no_draft_where_values_are_clipped_or_rows_are_kept(monkeypatch):
-    X = np.full((10, 2), 1.4)
-    assert ShapedRows(UnitRows(X, scaling(2, clip=True), 2.0, 0.0), shape_of(2)).draft() is None
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_a_draft_of_sparse_rows(diagonal):
+    X = sparse_rows(20, 0.2) * 9
+    rows = ShapedRows(UnitRows(X, scaling(20), 2.0, 1.0), shape_of(21, diagonal=diagonal))
+    rows._kept = None
+    draft = rows.draft()
+    w = np.random.default_rng(0).normal(size=21)
+    block = draft.block(slice(50, 120))
+    np.testing.assert_allclose(block.scores(draft.times(w)), rows[50:120] @ w, atol=1e-13)
+    slopes = np.linspace(-1, 1, 70)
+    expected = rows[50:120].T @ slopes
+    np.testing.assert_allclose(draft.back(block.pull(slopes)), expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0])
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5])
+def test_clipped_rows_are_the_same_from_memory(monkeypatch, part, constant):
     monkeypatch.setattr(module, "KEPT", 0)
-    view = ShapedRows(UnitRows(X, scaling(2, clip=True), 2.0, 0.0), shape_of(2))
-    assert view.draft() is not None
-    X[3, 1] = 1.6
-    view = ShapedRows(UnitRows(X, scaling(2, clip=True), 2.0, 0.0), shape_of(2))
-    assert view.draft() is None
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-0.3, 0.3, (20000, 12))
+    X[rng.permutation(20000)[: int(part * 20000)]] *= 100
+    view = UnitRows(X, scaling(12), 1.3, constant)
+    fresh = [view[slice(a, a + 777)] for a in range(0, 20000, 777)]
+    assert view._longer is None
+    whole = np.vstack(list(view.blocks()))
+    assert (view._longer is None) == (part == 0.5)
+    assert (np.vstack(fresh) == whole).all()
+    assert (np.vstack([view[slice(a, a + 333)] for a in range(0, 20000, 333)]) == whole).all()
+    norms = np.linalg.norm(whole, axis=1)
+    assert norms.max() <= 1
+    assert (norms > 0.999).sum() == int(part * 20000)
+
+
+def test_there_is_no_draft_of_kept_rows(monkeypatch):
+    X = np.full((10, 2), 1.4)
+    assert ShapedRows(UnitRows(X, scaling(2), 2.0, 0.0), shape_of(2)).draft() is None
+    monkeypatch.setattr(module, "KEPT", 0)
+    assert ShapedRows(UnitRows(X, scaling(2), 2.0, 0.0), shape_of(2)).draft() is not None
 
 
 @pytest.mark.parametrize("scale", [1e-250, 1.0, 1e250])

@@ -90,20 +90,6 @@ def test_derivatives_match_differences():
         np.testing.assert_allclose((up.gradient - down.gradient) / 2e-5, at.hessian[j], atol=1e-6)
 
 
-def test_a_stride_is_an_estimate_of_the_whole():
-    objective = make_objective(16 * BLOCK, regularization=1e-3)
-    objective = Objective(
-        Logistic(), objective.Z, objective.labels, None, 0.0, objective.regularization, np.zeros(6)
-    )
-    w = np.ones(6)
-    whole = objective.evaluate(w, hessian=True)
-    part = objective.evaluate(w, hessian=True, stride=4)
-    assert part.value == pytest.approx(whole.value, rel=0.05)
-    np.testing.assert_allclose(
-        part.hessian, whole.hessian, rtol=0.1, atol=0.02 * whole.hessian.max()
-    )
-
-
 @pytest.mark.parametrize("scale", [0.1, 10.0, 1e4])
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (5000, 3), (20000, 40)])
 def test_rounding_error_is_within_its_bound(scale, n_rows, n_columns):
