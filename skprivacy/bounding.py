@@ -145,7 +145,8 @@ def _magnitude(block: np.ndarray) -> np.ndarray:
     """Return the cell of each entry on the line of signed powers of two; -1 for NaN."""
     values = np.ascontiguousarray(block, dtype=np.float64)
     # The upper twelve bits of a float are its sign and its exponent.
-    cells = np.take(_CELLS, values.view(np.uint64) >> np.uint64(52))
+    # Numbers below 2^12, whose type numpy 2.0 does not take for an index.
+    cells = np.take(_CELLS, (values.view(np.uint64) >> np.uint64(52)).view(np.int64))
     missing = np.isnan(values)
     if missing.any():
         cells[missing] = -1
