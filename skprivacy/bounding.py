@@ -47,6 +47,12 @@ MOST_ROWS = 0.8
 FALSE_ALARMS = 1e-3
 """Chance that the noise alone passes for an occupied cell, for each column and histogram."""
 
+SECOND_CHANCE = 1e-2
+"""The same for a column that would have no range otherwise, and so has little to lose."""
+
+WINDOWS = (1, 2, 3)
+"""Numbers of neighbouring cells whose counts are added up for a second chance."""
+
 USUAL_EXPONENT = 10.0
 """Magnitudes between 2^-10 and 2^10 need the least evidence: a false alarm is worst far out."""
 
@@ -60,6 +66,9 @@ NORM_UNITS, TINY = 2.0**20, 1e-280
 
 RANGE_SHARE, NORM_SHARE = 0.08, 0.02
 """Parts of a learner's budget that go to bounds and to a clipping norm it was not given."""
+
+FEW_COLUMNS, MOST_TIMES = 4, 4.0
+"""With more columns bounds have a larger part, up to so many times as large."""
 
 
 def range_mechanisms(
@@ -94,6 +103,8 @@ def find_range(
     counts = release.sum(names[0], lambda: map(_magnitude, _cached_blocks(X)), n_cells=N_MAGNITUDES)
     thresholds = release.noise_scales[names[0]] * _evidence(_magnitude_weights())
     first, last = _occupied(counts, thresholds)
+    weak = first < 0
+    first[weak], last[weak] = _likely(counts[weak], float(release.noise_scales[names[0]]))
     # A column that is mostly 0 has the range of the central cell: clipped to it, other values
     # become an indicator of their sign, which is still of use.
     found = first >= 0
@@ -134,7 +145,8 @@ def _magnitude(block: np.ndarray) -> np.ndarray:
     """Return the cell of each entry on the line of signed powers of two; -1 for NaN."""
     values = np.ascontiguousarray(block, dtype=np.float64)
     # The upper twelve bits of a float are its sign and its exponent.
-    cells = np.take(_CELLS, values.view(np.uint64) >> np.uint64(52))
+    # Numbers below 2^12, whose type numpy 2.0 does not take for an index.
+    cells = np.take(_CELLS, (values.view(np.uint64) >> np.uint64(52)).view(np.int64))
     missing = np.isnan(values)
     if missing.any():
         cells[missing] = -1
@@ -171,9 +183,9 @@ def _magnitude_weights() -> np.ndarray:
     return np.concatenate([weights[::-1], [1.0], weights])
 
 
-def _evidence(weights: np.ndarray) -> np.ndarray:
-    """Return noise deviations above which cells count as occupied, `FALSE_ALARMS` in all."""
-    return -np.asarray(ndtri(FALSE_ALARMS * weights / weights.sum()))
+def _evidence(weights: np.ndarray, chance: float = FALSE_ALARMS) -> np.ndarray:
+    """Return noise deviations above which cells count as occupied, by chance so often in all."""
+    return -np.asarray(ndtri(chance * weights / weights.sum()))
 
 
 def _occupied(counts: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,6 +194,28 @@ def _occupied(counts: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, n
     some = above.any(axis=1)
     first = np.where(some, above.argmax(axis=1), -1)
     last = np.where(some, counts.shape[1] - 1 - above[:, ::-1].argmax(axis=1), -1)
+    return first, last
+
+
+def _likely(counts: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and last cell of the neighbours that stand out most; -1 for none.
+
+    Values between 10 and 30 are in two cells, each of which may be below the noise while
+    their sum is above.
+    """
+    most = np.full(len(counts), -np.inf)
+    first, last = np.full((2, len(counts)), -1)
+    weights = _magnitude_weights()
+    for width in WINDOWS:
+        sums = np.lib.stride_tricks.sliding_window_view(counts, width, axis=1).sum(axis=2)
+        usual = np.lib.stride_tricks.sliding_window_view(weights, width).max(axis=1)
+        thresholds = _evidence(usual, SECOND_CHANCE / len(WINDOWS))
+        excess = sums / (noise * math.sqrt(width)) - thresholds
+        best = excess.argmax(axis=1)
+        highest = excess[np.arange(len(counts)), best]
+        better = (highest > 0) & (highest > most)
+        first, last = np.where(better, best, first), np.where(better, best + width - 1, last)
+        most = np.where(better, highest, most)
     return first, last
 
 
@@ -283,9 +317,20 @@ def bounding_assumptions(bounds: Any, clipping_norm: float | None, facts: Facts)
     return assumptions
 
 
+def box_share(n_features: int | None) -> float:
+    """Return the part of its budget that a learner which works within a box has it found for.
+
+    The noise of a column's counts grows as the square root of the number of columns, and
+    without a box such a learner has nothing to work with.
+    """
+    return RANGE_SHARE * min(max(math.sqrt((n_features or 1) / FEW_COLUMNS), 1.0), MOST_TIMES)
+
+
 def box_mechanisms(bounds: Any, facts: Facts) -> list[Mechanism]:
     """Return what a learner that works within a box releases about it: nothing if it is known."""
-    return range_mechanisms(RANGE_SHARE) if bounds is None and facts.bounds is None else []
+    if bounds is not None or facts.bounds is not None:
+        return []
+    return range_mechanisms(box_share(facts.n_features))
 
 
 def box_assumptions(bounds: Any, facts: Facts) -> list[str]:

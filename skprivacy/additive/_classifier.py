@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .._sklearn import StrOptions
 from ..base import ProbabilityMixin, Release
 from ..ledger import PrivacyAccountant
 from ._base import COUNTS, LEAST_ROWS, AdditiveModel
@@ -47,6 +48,9 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
         released number of rows is small beside the noise.
     max_weight : float, default=1.0
         Largest sample weight; larger ones are clipped.
+    unknown_labels : {"error", "ignore"}, default="error"
+        What becomes of labels that `classes` does not declare. The error, before any
+        charge, tells that there are some; ignored, such rows have weight 0.
 
     Attributes
     ----------
@@ -107,6 +111,7 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AdditiveModel._parameter_constraints,
         "classes": ["array-like", None],
+        "unknown_labels": [StrOptions({"error", "ignore"})],
     }
 
     def __init__(
@@ -121,6 +126,7 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
         classes: Any = None,
         interactions: Any = "auto",
         max_weight: float = 1.0,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(
             epsilon,
@@ -133,6 +139,7 @@ class DPAdditiveClassifier(ProbabilityMixin, AdditiveModel):
             max_weight=max_weight,
         )
         self.classes = classes
+        self.unknown_labels = unknown_labels
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model and charge the accountant.

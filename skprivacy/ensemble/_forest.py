@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn import Interval
 from ..base import SCALE, DPEstimator, Release
-from ..bounding import RANGE_SHARE, box_assumptions, find_range, range_mechanisms
+from ..bounding import box_assumptions, box_share, find_range, range_mechanisms
 from ..ledger import PrivacyAccountant
 from ..mechanisms import GaussianHistogram, Mechanism, PermuteAndFlip, row_blocks
 from ..plan import Facts, column_bounds
@@ -77,7 +77,7 @@ class PrivateForest(DPEstimator):
         return self.bounds is None and facts.bounds is None
 
     def _mechanisms(self, facts: Facts) -> Sequence[Mechanism]:
-        box = range_mechanisms(RANGE_SHARE) if self._needs_range(facts) else []
+        box = range_mechanisms(box_share(facts.n_features)) if self._needs_range(facts) else []
         own = 1 - math.fsum(mechanism.share for mechanism in box)
         return [
             *box,

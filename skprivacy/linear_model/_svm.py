@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from .._sklearn import StrOptions
 from ..base import SCALE, DPEstimator
 from ..ledger import PrivacyAccountant
 from ..optimize import HuberisedHinge, Loss
@@ -51,6 +52,9 @@ class DPLinearSVC(LinearClassifier):
         Inverse strength of an L2 penalty on `coef_`, as in scikit-learn, added to the
         regularisation that privacy needs, which is chosen from released quantities.
         None leaves that alone. It can only add: no `C` lowers what the proof asks for.
+    unknown_labels : {"error", "ignore"}, default="error"
+        What becomes of labels that `classes` does not declare. The error, before any
+        charge, tells that there are some; ignored, such rows have weight 0.
 
     Attributes
     ----------
@@ -113,6 +117,7 @@ class DPLinearSVC(LinearClassifier):
         "bounds": ["array-like", tuple, None],
         "fit_intercept": ["boolean"],
         "classes": ["array-like", None],
+        "unknown_labels": [StrOptions({"error", "ignore"})],
         "max_weight": [SCALE],
         "C": [SCALE, None],
     }
@@ -130,12 +135,14 @@ class DPLinearSVC(LinearClassifier):
         classes: Any = None,
         max_weight: float = 1.0,
         C: float | None = None,
+        unknown_labels: str = "error",
     ) -> None:
         super().__init__(epsilon, delta, accountant, random_state)
         self.clipping_norm = clipping_norm
         self.bounds = bounds
         self.fit_intercept = fit_intercept
         self.classes = classes
+        self.unknown_labels = unknown_labels
         self.max_weight = max_weight
         self.C = C
 
