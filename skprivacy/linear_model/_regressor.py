@@ -26,7 +26,7 @@ from ..bounding import (
     range_mechanisms,
 )
 from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
-from ..optimize import Huber, JointPerturbation, PurePerturbation
+from ..optimize import Huber, ObjectivePerturbation, PurePerturbation
 from ..plan import Facts
 from ._problem import (
     COEFFICIENTS,
@@ -43,8 +43,6 @@ TARGET_RANGE = ("range of the target, magnitude", "range of the target, position
 
 TARGET_SHARE, MOMENT_SHARE = 0.03, 0.15
 THRESHOLD = 0.5
-RHO = 4.0
-"""Ratio of slope to curvature that problems are regularised to: larger needs less noise."""
 
 CURVATURE, SIGNAL = 0.9, 0.1
 """Typical second derivative of the loss, and assumed mean squared score of a scaled target."""
@@ -90,18 +88,12 @@ class LinearRegressor(RegressorMixin, DPEstimator):
         own = 1 - math.fsum(mechanism.share for mechanism in bounding)
         share = own * (1 - TARGET_SHARE - MOMENT_SHARE)
         loss = Huber(THRESHOLD)
-        objective: Mechanism = (
-            PurePerturbation(name=COEFFICIENTS, share=share, row_loss=loss)
-            if pure
-            else JointPerturbation(
-                name=COEFFICIENTS, share=share, row_loss=loss, n_tails=2, rho=RHO
-            )
-        )
+        perturbation = PurePerturbation if pure else ObjectivePerturbation
         return [
             *bounding,
             (LaplaceSum if pure else GaussianSum)(name=TARGET, share=own * TARGET_SHARE),
             moment_mechanism(own * MOMENT_SHARE, facts, pure=pure),
-            objective,
+            perturbation(name=COEFFICIENTS, share=share, row_loss=loss),
         ]
 
     def _assumptions(self, facts: Facts) -> list[str]:
