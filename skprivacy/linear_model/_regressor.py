@@ -2,8 +2,8 @@
 
 The target is scaled to [-1, 1] by bounds, and a row whose shaped norm is above 1 keeps its
 direction and length and gets less weight: scaling it down, as classifiers do, would bias
-the fit towards zero. Huber's derivative has both signs, so the price is that of Theorem B
-in ``docs/theory/objective_perturbation.md``. The theory is in
+the fit towards zero. Huber's derivative has both signs, so the price is that of Theorem 1,
+both signs, in ``docs/theory/objective_perturbation.md``. The theory is in
 ``docs/theory/linear_regression.md``.
 """
 

@@ -7,7 +7,7 @@ densities of the minimiser on neighbours have a ratio of at most
 
 where F is a row's part of the Hessian: Chaudhuri, Monteleoni and Sarwate (2011), with the
 noise in coordinates, which can be drawn exactly. Any convex loss will do. Statement and
-proof: ``docs/theory/objective_perturbation.md``, section "Theorem C".
+proof: ``docs/theory/objective_perturbation.md``, section "Theorem 3".
 """
 
 import math
