@@ -99,7 +99,7 @@ def test_scores_are_below_gaussian_ones_up_to_half_a_per_cent(lowest, rho, eta):
 @pytest.mark.slow
 @every_pair
 def test_scores_are_below_gaussian_ones(lowest, rho, eta):
-    found = ratios(lowest, rho, eta, 2000, 0.05)
+    found = ratios(lowest, rho, eta, 1000, 0.08)
     print(f"rho {rho}, eta {eta}: {found}")
     assert max(found) < 1 - 1e-6
 
