@@ -87,8 +87,8 @@ class DPLogisticRegression(LinearClassifier):
     (sqrt(2)); the second moment of the rows, sensitivity 1 (sqrt(2)); the coefficients
     by objective perturbation, with noise for the solver's tolerance. A row's gradient has
     norm at most 1 with two classes and sqrt(2) with more (two rows as a group), and all is
-    Gaussian-DP, exactly composed. The shares of mu squared are .03, .15 and .82. The number of iterations, norms of gradients and the number of rows do not leave
-    the fit.
+    Gaussian-DP, exactly composed. The shares of mu squared are .03, .15 and .82. The number
+    of iterations, norms of gradients and the number of rows do not leave the fit.
 
     The strength of regularisation is chosen from released quantities. A penalty by `C`
     depends on no row and makes the objective more convex: the price is the same.
