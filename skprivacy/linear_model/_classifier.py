@@ -18,7 +18,6 @@ from ..base import DPEstimator, Release, ScoreMixin
 from ..bounding import bounding_assumptions
 from ..mechanisms import Mechanism
 from ..optimize import (
-    JointPerturbation,
     Loss,
     ObjectivePerturbation,
     Perturbation,
@@ -39,9 +38,6 @@ from ._problem import (
 COUNTS = "class counts"
 
 COUNTS_SHARE, MOMENT_SHARE = 0.03, 0.15
-
-JOINT_RHO = 6.0
-"""Ratio of slope to curvature that joint problems are regularised to: larger needs less noise."""
 
 LARGEST_OFFSET = 3.0
 
@@ -71,12 +67,7 @@ class LinearClassifier(ScoreMixin, DPEstimator):
         loss = self._row_loss(n_classes)
         if self.delta == 0:
             return PurePerturbation(name=name, share=share, row_loss=loss)
-        if n_classes is None:
-            return ObjectivePerturbation(name=name, share=share, row_loss=loss)
-        # Given the label, the gradients p - e_y span a simplex of one vertex per other class.
-        return JointPerturbation(
-            name=name, share=share, row_loss=loss, n_tails=n_classes - 1, rho=JOINT_RHO
-        )
+        return ObjectivePerturbation(name=name, share=share, row_loss=loss)
 
     @abstractmethod
     def _curvature(self, shares: np.ndarray) -> float:

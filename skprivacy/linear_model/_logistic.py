@@ -4,7 +4,7 @@ Three releases: the class counts, a noisy second moment of the rows, and the min
 of a randomly tilted logistic loss on rows that the moment has shaped. The first two
 cost little and make the third much better; together they compose exactly in Gaussian
 differential privacy. With more than two classes the loss is the cross entropy of a
-softmax, whose price is a Gaussian one up to a small delta. The theory is in
+softmax, whose price is Gaussian too. The theory is in
 ``docs/theory/logistic_regression.md``.
 """
 
@@ -86,12 +86,10 @@ class DPLogisticRegression(ProbabilityMixin, LinearClassifier):
     -----
     Released, under add-remove (replace-one) adjacency: class counts, L2 sensitivity 1
     (sqrt(2)); the second moment of the rows, sensitivity 1 (sqrt(2)); the coefficients
-    by objective perturbation, with noise for the solver's tolerance. With two classes a
-    row's gradient has norm at most 1 (two rows as a group), and all is Gaussian-DP,
-    exactly composed. With more classes it has norm at most sqrt(2), and the coefficients
-    are Gaussian-DP up to a hundredth of delta. The shares of mu squared are .03, .15 and
-    .82. The number of iterations, norms of gradients and the number of rows do not leave
-    the fit.
+    by objective perturbation, with noise for the solver's tolerance. A row's gradient has
+    norm at most 1 with two classes and sqrt(2) with more (two rows as a group), and all is
+    Gaussian-DP, exactly composed. The shares of mu squared are .03, .15 and .82. The number
+    of iterations, norms of gradients and the number of rows do not leave the fit.
 
     The strength of regularisation is chosen from released quantities. A penalty by `C`
     depends on no row and makes the objective more convex: the price is the same.

@@ -190,13 +190,17 @@ class LinearProblem:
         """
         mechanism = release.mechanism(name)
         assert isinstance(mechanism, Perturbation)  # noqa: S101 - as planned
-        noise = mechanism.expected_noise(self.rows.shape[1], release.adjacency)
         moment = self.shape.shaped_moment
         h = curvature * moment
         size = signal * self.n_rows / max(float(moment.sum()), 1e-12)
-        candidates = noise * np.geomspace(1e-3, 1e4, 200)[:, np.newaxis]
-        risk = h * (noise**2 + candidates**2 * size) / (h + candidates) ** 2
-        return float(candidates[np.argmin(risk.sum(axis=1)), 0])
+        risks = []
+        # More regularisation admits less noise.
+        for noise, least in mechanism.noise_choices(self.rows.shape[1], release.adjacency):
+            candidates = np.maximum(noise * np.geomspace(1e-3, 1e4, 200), least)[:, np.newaxis]
+            risk = (h * (noise**2 + candidates**2 * size) / (h + candidates) ** 2).sum(axis=1)
+            best = int(risk.argmin())
+            risks.append((float(risk[best]), float(candidates[best, 0])))
+        return min(risks)[1]
 
     def penalty(self, strength: float) -> np.ndarray:
         """Return B with |B w|^2 = strength times the squared norm of the columns' coefficients.

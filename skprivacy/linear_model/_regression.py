@@ -74,9 +74,9 @@ class DPLinearRegression(LinearRegressor):
     beyond. Released, under add-remove (replace-one) adjacency: number of rows and sum
     of the target, L2 sensitivity 1 (2); the second moment of the rows, sensitivity 1
     (sqrt(2)); the coefficients by objective perturbation, where a row's gradient has
-    norm at most the loss's slope (and so has the other row's), with noise for the
-    solver's tolerance. The first two are Gaussian-DP; the last is so up to a hundredth
-    of delta. The shares of mu squared are .03, .15 and .82.
+    norm at most the loss's slope (two rows as a group), with noise for the solver's
+    tolerance. All is Gaussian-DP, exactly composed. The shares of mu squared are .03, .15
+    and .82.
 
     The strength of regularisation is chosen from released quantities.
 
@@ -215,9 +215,9 @@ class DPRidge(LinearRegressor):
     beyond. Released, under add-remove (replace-one) adjacency: number of rows and sum
     of the target, L2 sensitivity 1 (2); the second moment of the rows, sensitivity 1
     (sqrt(2)); the coefficients by objective perturbation, where a row's gradient has
-    norm at most the loss's slope (and so has the other row's), with noise for the
-    solver's tolerance. The first two are Gaussian-DP; the last is so up to a hundredth
-    of delta. The shares of mu squared are .03, .15 and .82.
+    norm at most the loss's slope (two rows as a group), with noise for the solver's
+    tolerance. All is Gaussian-DP, exactly composed. The shares of mu squared are .03, .15
+    and .82.
 
     The penalty depends on no row, and makes the objective more convex: the price is the
     same for every `alpha`.

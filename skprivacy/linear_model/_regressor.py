@@ -2,8 +2,8 @@
 
 The target is scaled to [-1, 1] by bounds, and a row whose shaped norm is above 1 keeps its
 direction and length and gets less weight: scaling it down, as classifiers do, would bias
-the fit towards zero. Huber's derivative has both signs, so the price is that of Theorem B
-in ``docs/theory/objective_perturbation.md``. The theory is in
+the fit towards zero. Huber's derivative has both signs, so the price is that of Theorem 1,
+both signs, in ``docs/theory/objective_perturbation.md``. The theory is in
 ``docs/theory/linear_regression.md``.
 """
 
@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..base import SCALE, DPEstimator, Release
 from ..bounding import RANGE_SHARE, bounding_assumptions, find_range, range_mechanisms
 from ..mechanisms import GaussianSum, LaplaceSum, Mechanism, row_blocks
-from ..optimize import Huber, JointPerturbation, PurePerturbation
+from ..optimize import Huber, ObjectivePerturbation, PurePerturbation
 from ..plan import Facts
 from ._problem import (
     COEFFICIENTS,
@@ -35,8 +35,6 @@ TARGET_RANGE = ("range of the target, magnitude", "range of the target, position
 
 TARGET_SHARE, MOMENT_SHARE = 0.03, 0.15
 THRESHOLD = 0.5
-RHO = 4.0
-"""Ratio of slope to curvature that problems are regularised to: larger needs less noise."""
 
 CURVATURE, SIGNAL = 0.9, 0.1
 """Typical second derivative of the loss, and assumed mean squared score of a scaled target."""
@@ -82,18 +80,12 @@ class LinearRegressor(RegressorMixin, DPEstimator):
         own = 1 - math.fsum(mechanism.share for mechanism in bounding)
         share = own * (1 - TARGET_SHARE - MOMENT_SHARE)
         loss = Huber(THRESHOLD)
-        objective: Mechanism = (
-            PurePerturbation(name=COEFFICIENTS, share=share, row_loss=loss)
-            if pure
-            else JointPerturbation(
-                name=COEFFICIENTS, share=share, row_loss=loss, n_tails=2, rho=RHO
-            )
-        )
+        perturbation = PurePerturbation if pure else ObjectivePerturbation
         return [
             *bounding,
             (LaplaceSum if pure else GaussianSum)(name=TARGET, share=own * TARGET_SHARE),
             moment_mechanism(own * MOMENT_SHARE, facts, pure=pure),
-            objective,
+            perturbation(name=COEFFICIENTS, share=share, row_loss=loss),
         ]
 
     def _assumptions(self, facts: Facts) -> list[str]:

@@ -1,7 +1,7 @@
 """Private solvers shared by learners."""
 
 from ._losses import Huber, HuberisedHinge, Logistic, Loss, Softmax
-from ._objective import JointPerturbation, ObjectivePerturbation, Perturbation
+from ._objective import ObjectivePerturbation, Perturbation
 from ._pure import PurePerturbation
 from ._rows import ShapedRows, UnitRows
 from ._shape import Shape
@@ -9,7 +9,6 @@ from ._shape import Shape
 __all__ = [
     "Huber",
     "HuberisedHinge",
-    "JointPerturbation",
     "Logistic",
     "Loss",
     "ObjectivePerturbation",

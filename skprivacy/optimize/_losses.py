@@ -6,8 +6,9 @@ label. What objective perturbation needs to know of it:
 - `slope`, a bound L on the norm of its gradient by the scores;
 - `curvature`, a bound beta on the largest eigenvalue of its Hessian, and `trace`, a
   bound on the sum of all of them: both wherever the gradient has a derivative;
-- `one_signed`: whether there is one score, and the derivative never changes its sign
-  while the label stays (Theorem 1 of ``docs/theory/objective_perturbation.md``).
+- `certified`, pairs (rho, eta): with lambda >= rho beta sigma / L the minimiser's price is
+  (1 + eta) L / sigma (``docs/theory/objective_perturbation.md``). They depend on whether
+  there is one score, and whether the derivative keeps its sign while the label stays.
 
 What the solver needs: `concordance`, a constant M with |f'''| <= M f'' along every line,
 or None where f has no third derivative; and `largest_at_zero`.
@@ -25,6 +26,19 @@ LARGEST_OFFSET = 3.0
 """Offsets are clipped to this size; bounds on the loss at zero coefficients use it."""
 
 
+ONE_SIGNED = ((1.5, 0.05), (2.0, 0.03), (3.0, 0.0145), (4.0, 0.009))
+"""For one score with a derivative of one sign given the label (Theorem 1)."""
+
+TWO_SIGNED = ((2.0, 0.132), (3.0, 0.067), (4.0, 0.041), (6.0, 0.0205), (8.0, 0.0125))
+"""For one score with a derivative of both signs (Theorem 1)."""
+
+CROSS_ENTROPY = (
+    *((6.0, 0.36), (8.0, 0.27), (10.0, 0.21), (12.0, 0.175), (15.0, 0.14)),
+    *((20.0, 0.105), (25.0, 0.084), (30.0, 0.07), (40.0, 0.055)),
+)
+"""For the cross entropy of a softmax over any number of classes, rows of norm 1 (Theorem 2)."""
+
+
 class Terms(NamedTuple):
     """Losses of rows, their gradients by the scores, and a function for second derivatives.
 
@@ -40,7 +54,7 @@ class Loss(ABC):
     """A convex loss, at least 0; its constants are explained above."""
 
     name: ClassVar[str]
-    one_signed: ClassVar[bool] = False
+    certified: ClassVar[tuple[tuple[float, float], ...]]
     concordance: ClassVar[float | None] = None
 
     @property
@@ -97,7 +111,7 @@ class Loss(ABC):
 class _SignedLoss(Loss):
     """A loss of the margin, the score times a label of -1 or 1, with slopes up to 1."""
 
-    one_signed: ClassVar[bool] = True
+    certified = ONE_SIGNED
 
     @property
     def slope(self) -> float:
@@ -185,6 +199,7 @@ class Huber(Loss):
     threshold: float = 0.5
 
     name: ClassVar[str] = "Huber loss"
+    certified = TWO_SIGNED
 
     @property
     def curvature(self) -> float:
@@ -231,6 +246,7 @@ class Softmax(Loss):
     n_classes: int
 
     name: ClassVar[str] = "cross entropy"
+    certified = CROSS_ENTROPY
     # Third derivatives are at most the range of the scores' change, at most sqrt(2) of its norm.
     concordance: ClassVar[float | None] = math.sqrt(2.0)
 

@@ -3,14 +3,9 @@
 Add b.w with b ~ N(0, sigma^2 I) to a sum of convex losses of z.w, |z| <= 1, and to
 lambda/2 |w|^2, and release the minimiser (Chaudhuri, Monteleoni and Sarwate 2011; Kifer,
 Smith and Thakurta 2012). How private that is follows from the loss's slope bound L and
-curvature bound beta, by one of two theorems of ``docs/theory/objective_perturbation.md``:
-
-- `ObjectivePerturbation`: one score, and a derivative that has one sign given the label.
-  With lambda >= rho beta sigma / L the release is mu-GDP, mu = (1 + eta) L / sigma, for a
-  certified pair (rho, eta). It composes exactly like a Gaussian mechanism.
-- `JointPerturbation`: any loss, with any number of scores. Its Renyi divergences are
-  nearly those of a Gaussian mechanism; the curve they bound is covered by Gaussian
-  differential privacy up to a small delta, at about 1.4 L / sigma.
+curvature bound beta: with lambda >= rho beta sigma / L the release is mu-GDP with
+mu = (1 + eta) L / sigma, for each of the certified pairs (rho, eta) of the loss
+(``docs/theory/objective_perturbation.md``). It composes exactly like a Gaussian mechanism.
 
 The computed minimiser is released with Gaussian noise that covers the distance to
 the ideal one: gradient at most tau means distance at most tau / lambda.
@@ -18,8 +13,8 @@ the ideal one: gradient at most tau means distance at most tau / lambda.
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -38,16 +33,12 @@ from ._losses import LARGEST_OFFSET, Logistic, Loss
 from ._rows import BLOCK_VALUES, Block, ShapedRows, quick_norms
 from ._shape import INSIDE
 from ._solver import Objective, RowView, gradient_rounding, minimise, norm_bound
-from ._tilting import slope_over_noise, tilted_mu
-
-CERTIFIED = ((1.5, 0.06), (2.0, 0.04), (3.0, 0.025))
-"""Certified pairs (rho, eta): lambda >= rho beta sigma / L costs (1 + eta) L / sigma."""
-
-SMALLEST, LARGEST = 0.003, 3.0
-"""Certified range of m = L / sigma; more budget than `LARGEST` needs is left unused."""
 
 OUTPUT_SHARE = 0.0125
 """Part of the mechanism's mu squared that pays for the noise on the output."""
+
+LARGEST = 10.0
+"""More budget in mu than this, epsilon near 90, is left unused: it has no use for accuracy."""
 
 LEAST_TOLERANCE = 1e-6
 """Gradient norms below this would cost passes over the rows and save no noise worth it."""
@@ -129,9 +120,11 @@ class Perturbation(Mechanism):
         ratio = rho * self.row_loss.curvature / self.row_loss.slope
         return rounded_up(ratio * sigma)
 
-    def expected_noise(self, n_columns: int, adjacency: Adjacency) -> float:
-        """Return the standard deviation of b, to the few per cent that lambda decides later."""
-        return self.calibrated_noise() * self.row_loss.slope
+    @abstractmethod
+    def noise_choices(
+        self, n_columns: int, adjacency: Adjacency
+    ) -> tuple[tuple[float, float], ...]:
+        """Return standard deviations of b and, for each, the least lambda that admits it."""
 
     def least_regularization(self) -> float:
         """Return the smallest lambda that the proof admits."""
@@ -182,6 +175,8 @@ class Perturbation(Mechanism):
             `value` of shape (n_columns,) or (n_columns, n_scores); `noise_scale` is the
             scale of b: its standard deviation, or that of Laplace noise.
         """
+        if reweight and self.row_loss.n_scores is not None:
+            raise ValueError(f"Rows of the {self.row_loss.name} can't be longer than 1.")
         if is_sparse(Z):
             Z = one_entry_a_place(Z)
         norms = _row_norms(Z)
@@ -224,24 +219,18 @@ class Perturbation(Mechanism):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectivePerturbation(Perturbation):
-    """Noisy minimiser of a regularised loss whose derivative has one sign given the label.
+    """Noisy minimiser of a regularised loss, priced as a Gaussian mechanism.
 
-    Released: the coefficient vector. Sensitivity: a row adds at most L to the gradient,
-    along itself. `noise_multiplier` is 1 / mu of the minimiser under add-remove; the
-    noise itself is (1 + eta) L times that, with the least eta that the regularisation
-    admits. Under replace-one, two rows change, by group privacy of Gaussian differential
-    privacy: twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
+    Released: the coefficients. Sensitivity: a row adds at most L to the gradient, along
+    itself. `noise_multiplier` is 1 / mu of the minimiser under add-remove; the noise
+    itself is (1 + eta) L times that, with the least eta that the regularisation admits.
+    Under replace-one, two rows change, by group privacy of Gaussian differential privacy:
+    twice the mu (Dong, Roth and Su 2022, Theorem 2.14).
 
     Parameters
     ----------
     row_loss : Loss, default=Logistic()
     """
-
-    def __post_init__(self) -> None:
-        if not self.row_loss.one_signed:
-            raise ValueError(
-                f"The derivative of the {self.row_loss.name} has both signs. Use JointPerturbation."
-            )
 
     @staticmethod
     def _group(adjacency: Adjacency) -> int:
@@ -265,133 +254,30 @@ class ObjectivePerturbation(Perturbation):
                 "Use a delta above 0."
             )
         objective = mu * math.sqrt(1 - OUTPUT_SHARE) / self._group(adjacency)
-        least, most = (
-            max((1 + eta) * SMALLEST for _, eta in CERTIFIED),
-            min((1 + eta) * LARGEST for _, eta in CERTIFIED),
-        )
-        if objective < least:
-            raise ValueError(
-                f"The budget of release {self.name!r} is too small: mu = {mu:.3g}, the least that "
-                f"its proof covers is {least * mu / objective:.3g}. Use a larger epsilon."
-            )
-        return rounded_up(1 / min(objective, most))
+        return rounded_up(1 / min(objective, LARGEST))
 
     def unit_sensitivity(self, adjacency: Adjacency) -> str:
         """Return the sensitivity for receipts."""
         rows = "one row" if adjacency == "add-remove" else "two rows as a group"
         return f"{self.row_loss.slope:.6g} (L2 of a row's gradient; {rows})"
 
+    def noise_choices(
+        self,
+        n_columns: int = 1,
+        adjacency: Adjacency = "add-remove",
+    ) -> tuple[tuple[float, float], ...]:
+        """Return sigma and the least lambda of each certified pair."""
+        unit = self.calibrated_noise() * self.row_loss.slope
+        sigmas = [(rho, rounded_up((1 + eta) * unit)) for rho, eta in self.row_loss.certified]
+        return tuple((sigma, self._floor(rho, sigma)) for rho, sigma in sigmas)
+
     def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
         """Return the least sigma for a lambda, and lambda, raised to what is certified."""
-        choices = []
-        for rho, eta in CERTIFIED:
-            sigma = (1 + eta) * self.calibrated_noise() * self.row_loss.slope
-            choices.append((sigma, self._floor(rho, sigma)))
+        choices = self.noise_choices()
         admitted = [choice for choice in choices if choice[1] <= regularization]
         if not admitted:
             return min(choices, key=lambda choice: choice[1])
         return min(admitted)[0], regularization
-
-
-@dataclass(frozen=True, kw_only=True)
-class JointPerturbation(Perturbation):
-    """Noisy minimiser of any regularised convex loss, with one score or several.
-
-    Released: the coefficients. Sensitivity: a row adds at most L to the gradient.
-    `noise_multiplier` is sigma / L. The price is a mu with a delta of its own, since the
-    curve of the release is only known to be nearly Gaussian.
-
-    Parameters
-    ----------
-    row_loss : Loss
-    n_tails : int
-        Number of extreme points, for a given label, of the set of the loss's gradients,
-        the origin not counted.
-    rho : float
-        Least ratio of L / sigma to beta / lambda.
-    delta0 : float, default=None
-        Charged as the release's delta; part of the budget, set by `calibrate`.
-    budget : float, default=None
-        The mu that the noise was solved for; charged even where the mu found is a
-        little less.
-    """
-
-    needs_delta0: ClassVar[bool] = True
-
-    n_tails: int
-    rho: float
-    delta0: float | None = None
-    budget: float | None = None
-
-    @property
-    def _trace_ratio(self) -> float:
-        return self.row_loss.trace / self.row_loss.curvature
-
-    def _calibrated_delta(self) -> float:
-        self.calibrated_noise()
-        if self.delta0 is None:
-            raise ValueError(f"Mechanism {self.name!r} has no delta0. Call calibrate first.")
-        return self.delta0
-
-    def _mus(self, adjacency: Adjacency) -> tuple[float, float]:
-        m = 1 / self.calibrated_noise()
-        kappa = m / self.rho
-        objective = tilted_mu(
-            m, kappa, self._trace_ratio * kappa, self.n_tails, self._calibrated_delta(), adjacency
-        )
-        return objective, objective * math.sqrt(OUTPUT_SHARE / (1 - OUTPUT_SHARE))
-
-    def loss(self, adjacency: Adjacency) -> PrivacyLoss:
-        """Return the composed loss of the objective and the output noise."""
-        mu = math.hypot(*self._mus(adjacency))
-        return PrivacyLoss(max(mu, self.budget or 0.0), self._calibrated_delta())
-
-    def solve_noise(
-        self, adjacency: Adjacency, *, mu: float | None = None, epsilon: float | None = None
-    ) -> float:
-        """Return a sigma / L whose price fits into `mu`, almost the least."""
-        if mu is None or self.delta0 is None:
-            raise ValueError(
-                f"Release {self.name!r} has Gaussian noise, which has no pure epsilon. "
-                "Use a delta above 0."
-            )
-        objective = mu * math.sqrt(1 - OUTPUT_SHARE) * (1 - 1e-12)
-        if objective < SMALLEST:
-            raise ValueError(
-                f"The budget of release {self.name!r} is too small: mu = {mu:.3g}. "
-                "Use a larger epsilon."
-            )
-        m = slope_over_noise(
-            min(objective, LARGEST),
-            self.rho,
-            self._trace_ratio,
-            self.n_tails,
-            self.delta0,
-            adjacency,
-        )
-        return rounded_up(1 / m)
-
-    def calibrate(
-        self,
-        adjacency: Adjacency,
-        *,
-        mu: float | None = None,
-        epsilon: float | None = None,
-        delta0: float | None = None,
-    ) -> Self:
-        """Return a copy whose noise is solved for `mu` and `delta0`."""
-        prepared = replace(self, delta0=delta0)
-        multiplier = prepared.solve_noise(adjacency, mu=mu, epsilon=epsilon)
-        return replace(prepared, noise_multiplier=multiplier, budget=mu)
-
-    def unit_sensitivity(self, adjacency: Adjacency) -> str:
-        """Return the sensitivity for receipts."""
-        rows = "one row" if check_adjacency(adjacency) == "add-remove" else "each of two rows"
-        return f"{self.row_loss.slope:.6g} (L2 of a row's gradient; {rows})"
-
-    def _noise_and_regularization(self, regularization: float) -> tuple[float, float]:
-        sigma = rounded_up(self.calibrated_noise() * self.row_loss.slope)
-        return sigma, max(regularization, self._floor(self.rho, sigma))
 
 
 def cover(w: np.ndarray, distance: float, mu: float, source: RandomSource) -> np.ndarray:

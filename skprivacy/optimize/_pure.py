@@ -7,7 +7,7 @@ densities of the minimiser on neighbours have a ratio of at most
 
 where F is a row's part of the Hessian: Chaudhuri, Monteleoni and Sarwate (2011), with the
 noise in coordinates, which can be drawn exactly. Any convex loss will do. Statement and
-proof: ``docs/theory/objective_perturbation.md``, section "Theorem C".
+proof: ``docs/theory/objective_perturbation.md``, section "Theorem 3".
 """
 
 import math
@@ -88,10 +88,12 @@ class PurePerturbation(Perturbation):
         change = rows * self.row_loss.absolute_slope * math.sqrt(n_columns)
         return rounded_up(rounded_up(change) * unit), lam
 
-    def expected_noise(self, n_columns: int, adjacency: Adjacency) -> float:
-        """Return the standard deviation of a coordinate of b, about."""
+    def noise_choices(
+        self, n_columns: int, adjacency: Adjacency
+    ) -> tuple[tuple[float, float], ...]:
+        """Return the standard deviation of a coordinate of b for a large lambda, and the least."""
         scale, _ = self._scale_and_regularization(math.inf, n_columns, adjacency)
-        return math.sqrt(2.0) * scale
+        return ((math.sqrt(2.0) * scale, self.least_regularization()),)
 
     def _tilt(self, size: tuple[int, ...], scale: float, source: RandomSource) -> np.ndarray:
         return rounded_laplace(size, scale, source)

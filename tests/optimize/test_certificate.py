@@ -1,16 +1,15 @@
 """The privacy bound of objective perturbation: certified, attained, and false if smaller."""
 
-import functools
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import stats
 from scipy.special import expit
 
 from skprivacy.accounting import gdp_delta
-from skprivacy.optimize._objective import CERTIFIED, LARGEST, SMALLEST
+from skprivacy.optimize._losses import CROSS_ENTROPY, ONE_SIGNED, TWO_SIGNED
 
 _SPEC = importlib.util.spec_from_file_location(
     "certificate", Path(__file__).with_name("certificate.py")
@@ -18,202 +17,207 @@ _SPEC = importlib.util.spec_from_file_location(
 certificate = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(certificate)
 
-RHO, ETA = CERTIFIED[0]
+RHO, ETA = ONE_SIGNED[0]
 
-SPACING = 1.01
-"""Ratio of neighbouring m in the sweep."""
+SOME_M = [0.003, 0.1, 1.0, 4.0]
 
-X_MAX = 14.0
-"""Up to eps / m = X_MAX by dynamic programming, beyond by Theorem A."""
-
-WIDTH = 0.0015
-"""Width of the cells of the sweep in t."""
-
-every_pair = pytest.mark.parametrize(("rho", "eta"), CERTIFIED)
-
-some_m = pytest.mark.parametrize("m", [SMALLEST, 0.03, 0.3, 1.0, LARGEST])
+every_pair = pytest.mark.parametrize(
+    ("lowest", "rho", "eta"),
+    [(0.0, *pair) for pair in ONE_SIGNED] + [(-1.0, *pair) for pair in TWO_SIGNED],
+)
 
 
-@functools.cache
-def coarse_bounds(m, rho=RHO):
-    x = np.linspace(0, X_MAX, 75)
-    # A claim with little to spare needs finer cells.
-    return x, certificate.upper_bounds(m, rho, x, round(rho / WIDTH / (2.5 if rho < 3 else 1.5)))
+def end(rho, eta):
+    """Return a c from which on the first order needs no computation."""
+    return (1 + eta) / (eta * rho)
 
 
-def single_ramp(m, start, rho=RHO):
-    return np.array([start, start + rho]), np.array([0.0, m])
+def ratios(lowest, rho, eta, n_levels, spacing):
+    """Ratios of bounds to what is claimed: of scores, and of negative scores if need be."""
+    c = np.arange(0, end(rho, eta) + spacing, spacing)
+    orders = (False,) if lowest == 0 else (False, True)
+    return [
+        certificate.worst_ratio(
+            eta, c, certificate.upper_bounds(rho, c, n_levels, lowest=lowest, absent=absent)
+        )
+        for absent in orders
+    ]
 
 
-def random_monotone(m, generator):
-    """A piecewise linear k: up to four ramps of slopes up to kappa, somewhere in reach."""
+def random_monotone(generator, rho, lowest):
+    """A piecewise linear psi: up to four ramps of slopes up to 1 / rho, somewhere in reach."""
     n_ramps = generator.integers(1, 5)
-    rises = generator.dirichlet(np.ones(n_ramps + 1))[:n_ramps] * m
+    rises = generator.dirichlet(np.ones(n_ramps + 1))[:n_ramps] * (1 - lowest)
     if generator.random() < 0.5:
-        rises *= m / rises.sum()
-    widths = rises / (m / RHO) / np.where(generator.random(n_ramps) < 0.7, 1.0, 0.5)
+        rises *= (1 - lowest) / rises.sum()
+    widths = rises * rho / np.where(generator.random(n_ramps) < 0.7, 1.0, 0.5)
     gaps = generator.exponential(1.0, n_ramps)
     ends = np.cumsum(gaps + widths)
     t = np.column_stack([ends - widths, ends]).ravel()
-    t += generator.uniform(-15, 1) - t[-1]
-    k = np.repeat(np.concatenate([[0.0], np.cumsum(rises)]), 2)[1:-1]
-    return t, np.minimum(k, m)
+    t += generator.uniform(-15, 5) - (t[-1] if lowest == 0 else t.mean())
+    values = np.repeat(np.concatenate([[0.0], np.cumsum(rises)]), 2)[1:-1]
+    return t, lowest + np.minimum(values, 1 - lowest)
+
+
+def single_ramp(start, rho, lowest=0.0):
+    return np.array([start, start + rho * (1 - lowest)]), np.array([lowest, 1.0])
+
+
+def psis(lowest, rho, n_random, n_starts=80):
+    generator = np.random.default_rng(0)
+    yield from (random_monotone(generator, rho, lowest) for _ in range(n_random))
+    yield from (single_ramp(start, rho, lowest) for start in np.linspace(-16, 2, n_starts))
+
+
+def curves(t, k, eps):
+    """Hockey-stick divergences in both orders."""
+    present = certificate.exact_curve(t, k, eps)
+    e = np.exp(eps)
+    return present, 1 - e * (1 - certificate.exact_curve(t, k, -eps))
+
+
+def means(t, values, c, absent):
+    """E (psi' - N psi - c)_+ of a piecewise linear psi, or of the negative, by quadrature."""
+    grid = np.unique(np.concatenate([np.linspace(-14, 14, 28_001), t]))
+    middle = (grid[1:] + grid[:-1]) / 2
+    psi = np.interp(grid, t, values)
+    score = np.diff(psi) / np.diff(grid) - middle * (psi[1:] + psi[:-1]) / 2
+    weights = certificate.mass(grid[:-1], grid[1:])
+    score = -score if absent else score
+    return np.maximum(score - c[:, np.newaxis], 0.0) @ weights
 
 
 # What is certified
 
 
 @every_pair
-@some_m
-def test_certificate_holds_at_some_slopes(m, rho, eta):
-    x, bounds = coarse_bounds(m, rho)
-    assert certificate.worst_ratio(m, eta, x, bounds) < 1
-
-
-@every_pair
-@some_m
-def test_gaussian_tail_is_covered_by_theorem_a(m, rho, eta):
-    """Beyond x = (1 + eta) / (eta rho), shown in the theory page for all m at once."""
-    assert (1 + eta) / (eta * rho) < X_MAX
-    eps = m * np.linspace((1 + eta) / (eta * rho), 30, 200)
-    claimed = gdp_delta((1 + eta) * m, eps)
-    assert np.all(certificate.theorem_a(m, m / rho, eps)[claimed > 0] <= claimed[claimed > 0])
+def test_scores_are_below_gaussian_ones_up_to_half_a_per_cent(lowest, rho, eta):
+    """Coarse cells cost that much."""
+    assert max(ratios(lowest, rho, eta + 0.004, 450, 0.1)) < 1
 
 
 @pytest.mark.slow
 @every_pair
-def test_certificate_holds_at_every_slope(rho, eta):
-    """Classes are nested in m: a spacing of 1 % costs 1 % of eta."""
-    upper_bounds = certificate.compiled_upper_bounds() or certificate.upper_bounds
-    n_slopes = int(np.ceil(np.log(LARGEST / SMALLEST) / np.log(SPACING))) + 1
-    slopes = SMALLEST * SPACING ** np.arange(n_slopes)
-    assert slopes[-1] >= LARGEST
-    x = np.linspace(0, X_MAX, 300)
-    eta = (1 + eta) / SPACING - 1
-    ratios = [
-        certificate.worst_ratio(m, eta, x, upper_bounds(m, rho, x, round(rho / WIDTH)))
-        for m in slopes
-    ]
-    print(f"worst ratio {max(ratios):.4f} at m = {slopes[np.argmax(ratios)]:.4g}")
-    assert max(ratios) < 1 - 1e-6
+def test_scores_are_below_gaussian_ones(lowest, rho, eta):
+    found = ratios(lowest, rho, eta, 1000, 0.08)
+    print(f"rho {rho}, eta {eta}: {found}")
+    assert max(found) < 1 - 1e-6
+
+
+@every_pair
+def test_what_lies_beyond_the_computed_range(lowest, rho, eta):
+    c = np.linspace(end(rho, eta), 36, 500)
+    claimed = (1 + eta) * certificate.excess(c / (1 + eta))
+    assert np.all(certificate.excess(c - 1 / rho) <= claimed)
+    if lowest < 0:
+        # Both tails count for the negative score. The ratio falls with c.
+        assert np.all(2 * certificate.excess(c) <= claimed)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+@pytest.mark.parametrize(("rho", "eta"), CROSS_ENTROPY)
+def test_scores_of_a_softmax_are_below_gaussian_ones(rho, eta, absent):
+    c = np.arange(0, 20, 0.02)
+    bounds = certificate.softmax_bounds(rho, c, absent=absent)
+    assert certificate.worst_ratio(eta, c, bounds) < 1 - 1e-3
+    assert certificate.worst_ratio(0.9 * eta, c, bounds) > 1
+    # Beyond, by the closed form of the theory page.
+    up, down = (1 / rho, 4 / rho) if absent else (4 / rho, 1 / rho)
+    s, y = 20 - up, 20 / (1 + eta)
+    assert s**2 / 2 - down * s - y**2 / 2 - np.log(2 * (y**2 + 3)) > 0
+    assert 20 * (1 - (1 + eta) ** -2) > up + down + 0.6
 
 
 # That the certificate can fail
 
 
-@pytest.mark.parametrize("m", [SMALLEST, 0.3, 1.0])
-def test_certificate_fails_for_a_smaller_constant(m):
-    x, bounds = coarse_bounds(m)
-    assert certificate.worst_ratio(m, ETA / 3, x, bounds) > 1
-
-
-def test_a_smaller_constant_is_false():
-    """A single ramp passes the curve of eta / 3: the failure above is no artefact of cells."""
-    m = SMALLEST
-    eps = m * np.linspace(1, X_MAX, 60)
-    curves = [certificate.exact_curve(*single_ramp(m, s), eps) for s in np.linspace(-16, 0, 200)]
-    assert np.max(np.max(curves, axis=0) / gdp_delta((1 + ETA / 3) * m, eps)) > 1.2
-    assert np.max(np.max(curves, axis=0) / gdp_delta((1 + ETA) * m, eps)) < 1
+@pytest.mark.parametrize(("lowest", "rho", "eta"), [(0.0, *ONE_SIGNED[0]), (-1.0, *TWO_SIGNED[2])])
+def test_a_smaller_constant_is_false(lowest, rho, eta):
+    """An explicit ramp passes it, as a curve at small m: no artefact of cells."""
+    assert max(ratios(lowest, rho, 0.65 * eta, 400, 0.1)) > 1
+    m, x = 0.003, np.linspace(0, 8, 41)
+    best = np.zeros_like(x)
+    for t, psi in psis(lowest, rho, 0, 400):
+        best = np.maximum(best, np.max(curves(t, m * psi, m * x), axis=0) - 1e-13)
+    assert np.max(best / gdp_delta((1 + 0.65 * eta) * m, m * x)) > 1
+    assert np.max(best / gdp_delta((1 + eta) * m, m * x)) < 1
 
 
 def test_coarse_cells_weaken_the_bound_and_never_lower_it():
-    x = np.linspace(0, 8, 9)
-    coarse, fine = (certificate.upper_bounds(0.3, RHO, x, n) for n in (50, 200))
-    assert np.all(fine < coarse)
+    c = np.linspace(0, 6, 7)
+    for lowest, absent in ((0.0, False), (-1.0, False), (-1.0, True)):
+        options = {"lowest": lowest, "absent": absent}
+        coarse, fine = (certificate.upper_bounds(3.0, c, n, **options) for n in (50, 200))
+        assert np.all(fine < coarse)
 
 
-# The bound against exact curves
+# The bounds against exact laws
 
 
-@some_m
-def test_exact_curves_lie_below_bound_and_claim(m):
-    generator = np.random.default_rng(0)
-    x, bounds = (values[::5] for values in coarse_bounds(m))
-    claimed = gdp_delta((1 + ETA) * m, m * x)
-    best = np.zeros_like(x)
-    for _ in range(300):
-        best = np.maximum(best, certificate.exact_curve(*random_monotone(m, generator), m * x))
-    for start in np.linspace(-16, 0, 150):
-        best = np.maximum(best, certificate.exact_curve(*single_ramp(m, start), m * x))
+@pytest.mark.parametrize(("lowest", "absent"), [(0.0, False), (-1.0, False), (-1.0, True)])
+@pytest.mark.parametrize("rho", [1.5, 4.0])
+def test_explicit_functions_lie_below_the_bounds(rho, lowest, absent):
+    c = np.linspace(0, 6, 13)
+    bounds = certificate.upper_bounds(rho, c, 300, lowest=lowest, absent=absent)
+    best = np.zeros_like(c)
+    for t, psi in psis(lowest, rho, 60):
+        best = np.maximum(best, means(t, psi, c, absent))
     assert np.all(best <= bounds)
-    assert np.all(best <= claimed)
-    # Neither is vacuous: ramps reach most of both where delta is not tiny.
-    assert np.all(best[x < 6.5] > 0.6 * bounds[x < 6.5])
-    assert np.all(best[x < 2.5] > 0.7 * claimed[x < 2.5])
+    assert np.all(best[:6] > 0.7 * bounds[:6])
+
+
+@pytest.mark.parametrize("m", SOME_M)
+@every_pair
+def test_exact_curves_lie_below_the_claim(lowest, rho, eta, m):
+    """Both orders, and large m too: the path of growing weights loses nothing."""
+    eps = m * np.linspace(0, 7, 29)
+    claimed = gdp_delta((1 + eta) * m, eps)
+    best = np.zeros_like(eps)
+    for t, psi in psis(lowest, rho, 60):
+        for curve in curves(t, m * psi, eps):
+            # The order in which the row is missing is a difference of numbers near 1.
+            assert np.all(curve <= claimed * (1 + 1e-9) + 1e-13 * np.exp(eps))
+            best = np.maximum(best, curve)
+    assert np.all(best[:6] > 0.6 * claimed[:6])
 
 
 def test_exact_curve_agrees_with_quadrature():
     generator = np.random.default_rng(1)
-    for m in (0.2, 1.5):
-        t, k = random_monotone(m, generator)
+    for m, lowest in ((0.2, 0.0), (1.5, -1.0), (0.5, -1.0)):
+        t, psi = random_monotone(generator, 2.0, lowest)
         for eps in (0.0, 0.3 * m, 2 * m):
-            grid = np.unique(np.concatenate([np.linspace(-20, 10, 400_001), t]))
+            grid = np.unique(np.concatenate([np.linspace(-20, 15, 400_001), t]))
             middle, width = (grid[1:] + grid[:-1]) / 2, np.diff(grid)
-            value = np.interp(middle, t, k)
-            slope = np.diff(np.interp(grid, t, k)) / width
-            density = (1 + slope) * stats.norm.pdf(middle + value)
-            mass = np.maximum(density - np.exp(eps) * stats.norm.pdf(middle), 0) @ width
-            assert certificate.exact_curve(t, k, np.array([eps])) == pytest.approx(
-                mass, rel=1e-5, abs=0
-            )
+            k = m * np.interp(grid, t, psi)
+            p = (1 + np.diff(k) / width) * stats.norm.pdf(middle + (k[1:] + k[:-1]) / 2)
+            q = stats.norm.pdf(middle)
+            quadrature = [np.maximum(a - np.exp(eps) * b, 0) @ width for a, b in ((p, q), (q, p))]
+            exact = [float(curve[0]) for curve in curves(t, m * psi, np.array([eps]))]
+            assert exact == pytest.approx(quadrature, rel=1e-4, abs=1e-9)
 
 
-def test_reverse_direction_is_below_the_curve_of_the_slope_itself():
-    generator = np.random.default_rng(2)
-    grid = np.linspace(-12, 20, 100_001)
-    for m in (0.1, 1.0, 3.0):
-        for _ in range(20):
-            t, k = random_monotone(m, generator)
-            value = np.interp(grid, t, k)
-            density = stats.norm.pdf(grid + value) * (1 + np.gradient(value, grid))
-            for eps in (0.0, m, 4 * m):
-                gap = np.maximum(stats.norm.pdf(grid) - np.exp(eps) * density, 0)
-                assert integrate.trapezoid(gap, grid) <= gdp_delta(m, eps) * (1 + 1e-6)
-
-
-def test_numpy_and_c_do_the_same():
-    in_c = certificate.compiled_upper_bounds()
-    if in_c is None:
-        pytest.skip("no C compiler")
-    x = np.linspace(0, X_MAX, 40)
-    for m in (SMALLEST, 1.0):
-        assert np.allclose(
-            in_c(m, RHO, x, 150), certificate.upper_bounds(m, RHO, x, 150), rtol=1e-12, atol=0
-        )
-
-
-# Theorem A
-
-
-@pytest.mark.parametrize("m", [0.1, 1.0, 3.0, 6.0, 10.0])
-def test_theorem_a_is_the_curve_of_its_variable_and_dominates(m):
-    kappa = m / RHO
-    eps = np.linspace(0, 3 * m + m * m, 25)
-    curve = certificate.theorem_a(m, kappa, eps)
-    y_at_zero = np.log1p(kappa) + m * m / 2
-    for one, value in zip(eps, curve, strict=True):
-        z0 = max(0.0, (one - y_at_zero) / m)
-        above, _ = integrate.quad(
-            lambda z, one=one: -np.expm1(one - y_at_zero - m * z) * stats.norm.pdf(z),
-            z0,
-            z0 + 10,
-            epsabs=0,
-        )
-        at_zero = 0.5 * max(0.0, -np.expm1(one - y_at_zero))
-        assert value == pytest.approx(above + at_zero, rel=1e-6, abs=0)
-    assert np.all(curve >= gdp_delta(m, eps))
-    generator = np.random.default_rng(3)
-    for _ in range(100):
-        assert np.all(certificate.exact_curve(*random_monotone(m, generator), eps) <= curve)
-
-
-@pytest.mark.parametrize("m", [0.3, 1.0, 3.0])
-def test_theorem_a_against_the_recursion(m):
-    """The recursion is sharper, and Theorem A within reach of it in the tail."""
-    x, bounds = (values[::5] for values in coarse_bounds(m))
-    ratio = certificate.theorem_a(m, m / RHO, m * x) / bounds
-    assert np.all(ratio[m * x > 0.5 * m] > 0.99)
-    assert np.all(ratio < 40)
+@pytest.mark.parametrize("absent", [False, True])
+@pytest.mark.parametrize("rho", [6.0, 20.0])
+def test_log_slopes_of_a_softmax_reach_their_bound_and_stay_below(rho, absent):
+    c = np.linspace(0, 4, 9)
+    bounds = certificate.softmax_bounds(rho, c, absent=absent)
+    low, high = (-4 / rho, 1 / rho) if absent else (-1 / rho, 4 / rho)
+    grid = np.linspace(-12, 12, 24_001)
+    middle, step = (grid[1:] + grid[:-1]) / 2, grid[1] - grid[0]
+    generator = np.random.default_rng(0)
+    best = np.zeros_like(c)
+    for trial in range(300):
+        if trial < 200:
+            h = np.where(middle < np.linspace(-5, 2, 200)[trial], high, low)
+        else:
+            knots = np.sort(generator.uniform(-8, 8, 6))
+            h = generator.uniform(low, high, 7)[np.searchsorted(knots, middle)]
+        log_q = np.cumsum(h) * step
+        weight = np.exp(log_q - log_q.max() - middle**2 / 2)
+        gains = np.maximum(h - middle - c[:, np.newaxis], 0) @ weight / weight.sum()
+        assert np.all(gains <= bounds * (1 + 1e-3))
+        best = np.maximum(best, gains)
+    assert np.all(best > 0.97 * bounds)
 
 
 # The reduction from data sets to k
@@ -228,7 +232,10 @@ def test_a_huberised_hinge_attains_the_ramp():
     for m, x in [(0.01, 5.5), (0.5, 2.0), (2.0, 2.0)]:
         sigma, half_width, eps = 1 / m, 0.5, m * x
         starts = np.linspace(-x - 4, -x + 1, 500)
-        curves = [certificate.exact_curve(*single_ramp(m, s), np.array([eps])) for s in starts]
+        curves = [
+            certificate.exact_curve(t, m * psi, np.array([eps]))
+            for t, psi in (single_ramp(s, RHO) for s in starts)
+        ]
         start, exact = starts[np.argmax(curves)], np.max(curves)
         lam = RHO * sigma / (2 * half_width)
         knee = start * sigma / lam

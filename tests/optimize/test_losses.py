@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skprivacy.optimize import Huber, HuberisedHinge, Logistic, Softmax
-from skprivacy.optimize._losses import LARGEST_OFFSET
+from skprivacy.optimize._losses import LARGEST_OFFSET, ONE_SIGNED
 
 SCALAR = [Logistic(), HuberisedHinge(), HuberisedHinge(0.1), Huber(), Huber(0.2)]
 SEVERAL = [Softmax(3), Softmax(10)]
@@ -46,7 +46,7 @@ def test_bounds_hold(loss):
     assert 0.8 * loss.curvature < eigenvalues.max() <= loss.curvature * (1 + 1e-12)
     traces = eigenvalues.sum(axis=1)
     assert 0.8 * loss.trace < traces.max() <= loss.trace * (1 + 1e-12)
-    if loss.one_signed:
+    if loss.certified is ONE_SIGNED:
         assert (slopes * labels <= 0).all()
 
 
