@@ -10,6 +10,7 @@ are few, and where they stand are then all that is asked of it.
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -250,7 +251,7 @@ def encode(X: Any, schema: Schema) -> np.ndarray:
         if values is None:
             encoded[:, j] = _numbers(column.values, schema.names[j])
         else:
-            found, numbers = column.different
+            found, numbers = _different(column, schema.names[j])
             encoded[:, j] = np.append(_codes_of(found, values), np.nan)[numbers]
     return encoded
 
@@ -296,30 +297,45 @@ def _is_missing(value: Any) -> bool:
     )
 
 
+def _different(column: Column, name: str) -> tuple[np.ndarray, np.ndarray]:
+    # Outside of a handler, so that the error does not hold one that quotes a cell.
+    with suppress(TypeError):
+        return column.different
+    raise ValueError(f"Column {name!r} has values that are neither numbers nor text nor missing.")
+
+
 def _found_values(column: Column, name: str) -> np.ndarray:
-    found = {value for value in column.different[0].tolist() if not _is_missing(value)}
+    found = {value for value in _different(column, name)[0].tolist() if not _is_missing(value)}
     if len({isinstance(value, str) for value in found}) > 1:
         # Taken as categories, its numbers would be in the receipt's assumptions: a leak.
         raise ValueError(
             f"Column {name!r} has both text and other values. List its values with the parameter "
             "'categories', or make numbers of them first."
         )
-    return np.array(sorted(found), dtype=object)
+    with suppress(TypeError):
+        return np.array(sorted(found), dtype=object)
+    raise ValueError(f"Column {name!r} has values that have no order. List them as 'categories'.")
 
 
 def _numbers(column: Any, name: str) -> np.ndarray:
-    try:
-        if hasattr(column, "to_numpy") and not isinstance(column.dtype, np.dtype):
-            values = column.to_numpy()
-            if values.dtype.kind == "O":
-                values = [np.nan if _is_missing(value) else value for value in values.tolist()]
-            return np.asarray(values, dtype=np.float64)
-        return np.asarray(column, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"Column {name!r} has values that are no numbers. List its values with the "
-            "parameter 'categories', or make numbers of them first."
-        ) from None
+    with suppress(TypeError, ValueError, OverflowError):
+        return _as_floats(column)
+    raise ValueError(
+        f"Column {name!r} has values that are no numbers, or too large. List its values with the "
+        "parameter 'categories', or make numbers of them first."
+    )
+
+
+def _as_floats(column: Any) -> np.ndarray:
+    if hasattr(column, "to_numpy") and not isinstance(column.dtype, np.dtype):
+        values = column.to_numpy()
+        if values.dtype.kind == "O":
+            values = [np.nan if _is_missing(value) else value for value in values.tolist()]
+    else:
+        values = np.asarray(column)
+        if values.dtype.kind == "c":
+            raise TypeError("complex numbers")
+    return np.asarray(values, dtype=np.float64)
 
 
 def _codes_of(column: np.ndarray, values: Iterable[Any]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Tables: every cell has one code by public facts alone, whatever container it comes in."""
 
+import traceback
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -116,3 +118,25 @@ def test_one_number_among_truth_values_makes_numbers_of_them_wherever_it_stands(
     for values in ([1, True, False], [True, 1, False]):
         table = pd.DataFrame({"x": pd.Series(values, dtype=object)})
         assert is_plain(table, None)
+
+
+SECRET = "Jane Roe"
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ([1.0, 10**400, 2.0], "no numbers, or too large"),
+        ([1.0, [SECRET], 2.0], "no numbers"),
+        ([SECRET, [SECRET], "b"], "neither numbers nor text"),
+        ([1.0, complex(1, 2), 2.0], "no numbers"),
+    ],
+)
+def test_an_odd_cell_is_refused_without_being_quoted(cells, problem):
+    pd = pytest.importorskip("pandas")
+    column = pd.Series(cells, dtype=object)
+    X = pd.DataFrame({"odd": column, "text": list("aba")})
+    with pytest.raises(ValueError, match=problem) as caught:
+        encode(X, make_schema(X, None, "Model"))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None
