@@ -170,6 +170,12 @@ class AdditiveModel(DPEstimator):
         """Return `bounds` as two arrays; [0, 1] for categorical columns."""
         name, n_columns = type(self).__name__, len(schema.names)
         numeric = schema.numeric
+        if not numeric.any() and len(self.categories or {}) < n_columns:
+            # Numbers in an array of text would else be taken for categories, one by one.
+            raise ValueError(
+                f"The 'bounds' parameter of {name} is given, but all columns have text. Pass "
+                "numbers as numbers, in a data frame or a list of rows, or leave out the bounds."
+            )
         if not isinstance(self.bounds, dict):
             try:
                 low, high = (np.asarray(bound, dtype=np.float64) for bound in self.bounds)
@@ -180,6 +186,12 @@ class AdditiveModel(DPEstimator):
             pairs = np.array([np.where(numeric, low, 0.0), np.where(numeric, high, 1.0)])
         else:
             given = column_mapping(self.bounds, schema.names, "bounds", name)
+            text = [schema.names[j] for j in np.flatnonzero(~numeric) if j in given]
+            if text:
+                raise ValueError(
+                    f"The 'bounds' parameter of {name} has bounds for {text}, which have "
+                    "categories and no numbers. Pass numbers as numbers, or leave out these bounds."
+                )
             lacking = [schema.names[j] for j in np.flatnonzero(numeric) if j not in given]
             if lacking:
                 raise ValueError(

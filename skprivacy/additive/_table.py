@@ -163,8 +163,9 @@ def is_plain(X: Any, categories: Any) -> bool:
         return True
     if hasattr(X, "columns"):
         return is_plain(read_table(X), None)
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS":
-        return X.dtype.kind == "O" and not _has_text(X.ravel().tolist())
+    array = _cells(X)
+    if array.ndim == 2 and array.dtype.kind in "OUS":
+        return array.dtype.kind == "O" and not _has_text(array.ravel().tolist())
     return True
 
 
@@ -175,7 +176,7 @@ def read_table(X: Any) -> ReadTable:
     if hasattr(X, "columns"):
         columns = [column for _, column in X.items()] if hasattr(X, "iloc") else X.get_columns()
         return ReadTable(tuple(str(name) for name in X.columns), tuple(map(Column, columns)))
-    array = X if isinstance(X, np.ndarray) else np.asarray(X)
+    array = _cells(X)
     if array.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data either "
@@ -183,6 +184,14 @@ def read_table(X: Any) -> ReadTable:
             "array.reshape(1, -1) if it contains a single sample."
         )
     return ReadTable(tuple(str(j) for j in range(array.shape[1])), tuple(map(Column, array.T)))
+
+
+def _cells(X: Any) -> np.ndarray:
+    """Return rows that are no data frame as an array, with every cell of a list as it is.
+
+    NumPy would make text of all cells of a list where one is text.
+    """
+    return np.asarray(X, dtype=object if isinstance(X, list | tuple) else None)
 
 
 def make_schema(X: Any, categories: Any, name: str) -> Schema:

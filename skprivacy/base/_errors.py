@@ -7,6 +7,7 @@ NO_NUMBER = (
     "could not convert string to float: X or y has text, or objects that are no numbers. Make "
     "numbers of them first, for example with OneHotEncoder(categories=...)."
 )
+COMPLEX = "Complex data not supported: X or y has complex numbers. Make columns of their parts."
 TOO_LARGE = "X or y has integers too large for float64. Clip them first."
 
 
@@ -24,9 +25,12 @@ def without_values(check: Callable[..., Any], *args: Any, **options: Any) -> Any
     try:
         return check(*args, **options)
     except ValueError as error:
-        if "could not convert" not in str(error):
+        if "could not convert" in str(error):
+            problem = NO_NUMBER
+        elif "Complex data" in str(error):
+            problem = COMPLEX
+        else:
             raise
-        problem = NO_NUMBER
     except OverflowError:
         problem = TOO_LARGE
     raise ValueError(problem)

@@ -18,7 +18,13 @@ from ..mechanisms import Mechanism, Unprotected, is_sparse, one_entry_a_place, r
 from ..plan import Facts, Plan, column_bounds, declared_bounds, target_bounds
 from ._calibration import calibrate
 from ._errors import without_values
-from ._labels import check_declared, check_found, found_classes, without_unknown
+from ._labels import (
+    check_declared,
+    check_found,
+    found_classes,
+    known_labels,
+    without_unknown,
+)
 from ._release import Release
 
 UNPROTECTED = "fitted model"
@@ -235,10 +241,11 @@ class DPEstimator(BaseEstimator, ABC):
         }
         kept = self._classes_to_keep()
         if self.__sklearn_tags__().target_tags.required:
+            if kept is not None:
+                y, known = known_labels(y, kept)
             X, y = without_values(validate_data, self, X, y, **options)
             if is_classifier(self):
-                # An unknown label may be of any kind.
-                check_classification_targets(y if kept is None else kept)
+                check_classification_targets(y)
             elif is_regressor(self):
                 y = without_values(np.asarray, y, dtype=np.float64)
         else:
@@ -246,13 +253,13 @@ class DPEstimator(BaseEstimator, ABC):
         if is_sparse(X):
             X = one_entry_a_place(X)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            sample_weight = without_values(
+                check_sample_weight, sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
         elif self.epsilon is not None and getattr(self, "max_weight", 1.0) > 1:
             sample_weight = np.ones(X.shape[0])  # a row without a weight has weight 1
         if kept is not None:
-            y, sample_weight = without_unknown(y, sample_weight, kept)
+            sample_weight = without_unknown(sample_weight, known, X.shape[0])
         self._check_bounds(X.shape[1])
         self._declared_target()
         return X, y, sample_weight

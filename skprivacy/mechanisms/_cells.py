@@ -194,7 +194,7 @@ class RoundSums:
         ReleaseError
             If all rounds are used up.
         ValueError
-            If loadings are too long.
+            If loadings are too long, or are not those of the terms.
         """
         if self._waiting == 0:
             raise ReleaseError(f"All {self.n_rounds} rounds are drawn; another is not paid for.")
@@ -203,6 +203,9 @@ class RoundSums:
             loadings = Loadings(loadings, self.loading_bits)
         if not isinstance(terms, Terms) or terms.shapes != cells.shapes:
             terms = Terms(terms, cells.shapes)
+        if [loading.shape[0] for loading in loadings] != terms.sizes:
+            # Which cells a row is in decides which loadings count together.
+            raise ValueError("Every term needs loadings for each of its cells.")
         margins = terms.gather(self._cell_sums(cells, residuals))
         # No sum of products is above this, in whatever order they are added.
         bound = cells.n_rows << (max(self._residual_bits, 0) + self.loading_bits)

@@ -239,6 +239,7 @@ class Terms(Sequence[Term]):
         self.shapes = tuple(shapes)
         of_tables: list[list[np.ndarray]] = [[] for _ in self.shapes]
         n_own = 0
+        self.sizes: list[int] = []
         for term in self._terms:
             shape = self.shapes[term.table]
             own = [size if axis in term.axes else 1 for axis, size in enumerate(shape)]
@@ -246,6 +247,7 @@ class Terms(Sequence[Term]):
             cells = np.arange(n_own, n_own + size, dtype=np.int32).reshape(own)
             of_tables[term.table].append(np.broadcast_to(cells, shape).ravel())
             n_own += size
+            self.sizes.append(size)
         # A row for each joint cell, with a one for each term, in the column of the term's cell.
         n_terms = [len(cells) for cells in of_tables]
         n_cells = [math.prod(shape) for shape in self.shapes]

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from skprivacy.additive import DPAdditiveClassifier
 from skprivacy.additive._table import Schema, encode, is_plain, make_schema
 
 NAN = np.nan
@@ -140,3 +141,26 @@ def test_an_odd_cell_is_refused_without_being_quoted(cells, problem):
         encode(X, make_schema(X, None, "Model"))
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
+
+
+def test_one_cell_of_a_list_changes_no_other_row():
+    rows = [[30123.5 + j, "fm"[j % 2]] for j in range(40)]
+    schema = make_schema(rows, {1: ["f", "m"]}, "Model")
+    assert schema.categories[0] is None
+    encoded = encode(rows, schema)
+    np.testing.assert_array_equal(encoded[:, 0], [row[0] for row in rows])
+    codes = [[row[0], j % 2] for j, row in enumerate(rows)]
+    odd = [*codes, [1.0, "x"]]
+    one, other = (encode(X, make_schema(X, {1: [0, 1]}, "Model")) for X in (codes, odd))
+    np.testing.assert_array_equal(one, other[:-1])
+    assert other[-1].tolist() == [1.0, 2.0]
+
+
+def test_bounds_of_text_are_refused():
+    X, y = [[float(j), "fm"[j % 2]] for j in range(40)], np.arange(40) % 2
+    model = DPAdditiveClassifier(categories={1: ["f", "m"]}, bounds={0: (0, 40), 1: (0, 1)})
+    with pytest.raises(ValueError, match="categories and no numbers"):
+        model.fit(X, y)
+    with pytest.raises(ValueError, match="all columns have text"):
+        model.set_params(bounds=(0, 40), categories=None).fit(np.array(X), y)
+    assert model.set_params(bounds={0: (0, 40)}).fit(X, y).categories_[0] is None

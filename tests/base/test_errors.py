@@ -69,3 +69,17 @@ def test_extreme_scales_make_no_row_a_reason_to_fail(model, facts):
 def test_scales_that_would_overflow_are_refused(facts, problem):
     with pytest.raises(ValueError, match=problem):
         DPLogisticRegression(**facts).fit(*rows())
+
+
+@pytest.mark.parametrize("odd", [["4242abc"] * 60, [10**400] * 60])
+def test_weights_are_not_quoted(odd):
+    with pytest.raises(ValueError, match=r"no numbers|too large") as caught:
+        DPRidge().fit(*rows(), sample_weight=odd)
+    assert "4242" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_complex_rows_are_not_quoted():
+    X, y = rows()
+    with pytest.raises(ValueError, match="Complex data not supported") as caught:
+        DPRidge().fit(X + 0.125j, y)
+    assert "j" not in str(caught.value).split("numbers")[1]

@@ -1,12 +1,13 @@
 """Declared labels, and rows with others: an error, or no weight."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from listing import public_estimators
 
 from skprivacy import PrivacyAccountant
 from skprivacy.attacks import record, replay, transcript_mu_squared
-from skprivacy.base._labels import without_unknown
+from skprivacy.base._labels import known_labels, without_unknown
 from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 
 KINDS = sorted(
@@ -29,16 +30,41 @@ def made(kind, **changes):
 
 
 def test_labels_and_weights():
-    y, weights = without_unknown(np.array(["a", "x", "a"]), None, np.array(["a", "longer"]))
-    assert (y.tolist(), weights.tolist()) == (["a", "a", "a"], [1, 0, 1])
-    y, weights = without_unknown(np.array([5, 2]), np.array([0.5, 3.0]), np.array([2, 3]))
-    assert (y.tolist(), weights.tolist()) == ([2, 2], [0, 3])
-    for strange in (["b", None, np.nan, 1], [True, "b", 2.5, "B"]):
-        y, weights = without_unknown(np.array(strange, dtype=object), None, np.array(["a", "b"]))
-        assert set(y) <= {"a", "b"}
-        assert weights.sum() == 1
-    y, weights = without_unknown(np.array(["1", "2"]), None, np.array([1, 2]))
-    assert (y.tolist(), weights.tolist()) == ([1, 1], [0, 0])
+    def of(y, classes, weights=None):
+        labels, known = known_labels(y, np.array(classes))
+        return labels.tolist(), without_unknown(weights, known, len(y)).tolist()
+
+    assert of(np.array(["a", "x", "a"]), ["a", "longer"]) == (["a", "a", "a"], [1, 0, 1])
+    assert of(np.array([5, 2]), [2, 3], np.array([0.5, 3.0])) == ([2, 2], [0, 3])
+    for strange in (["b", None, np.nan, 1], [True, "b", 2.5, "B"], [["b"], "b", {}, 1j]):
+        labels, weights = of(strange, ["a", "b"])
+        assert set(labels) <= {"a", "b"}
+        assert sum(weights) == 1
+    assert of(np.array(["1", "2"]), [1, 2]) == ([1, 1], [0, 0])
+
+
+@pytest.mark.parametrize("odd", ["x", b"x", np.nan, None, ["x"], 10**400, 1j])
+@pytest.mark.parametrize("kind", [list, tuple, pd.Series, "array"])
+def test_one_odd_label_changes_no_other(odd, kind):
+    labels = [0, 1, 1, 0, odd]
+    given = kind(labels) if callable(kind) else np.empty(5, dtype=object)
+    if not callable(kind):
+        given[:] = labels
+    found, known = known_labels(given, np.array([0, 1]))
+    assert found[:4].tolist() == [0, 1, 1, 0]
+    assert known.tolist() == [True] * 4 + [False]
+
+
+@by_kind
+@pytest.mark.parametrize("odd", ["x", np.nan, None])
+def test_an_odd_label_in_a_list_is_a_row_without_weight(kind, rows, odd):
+    X, y = rows
+    labels = y.tolist()
+    labels[3] = odd
+    model = made(kind).fit(X, labels)
+    weights = (np.arange(len(y)) != 3).astype(float)
+    twin = made(kind, unknown_labels="error").fit(X, y, weights)
+    np.testing.assert_array_equal(model.predict(X), twin.predict(X))
 
 
 @by_kind
