@@ -44,6 +44,9 @@ BAND_FACTOR = 1.5
 """Measured spread of values beside the first-order one: iterates that are averaged are not
 independent, and the curvature is below that of the prior where a model has learned."""
 
+HALF_EVIDENCE = 4000.0
+"""Rows per unit of noise, times the variance of a residual, that are half of much evidence."""
+
 LEAST_RIDGE = 1e-7
 MOST_JOINT_CELLS = 256
 """So that a byte holds a cell. More cells and fewer tables are hardly faster."""
@@ -133,10 +136,11 @@ class AdditiveSolver:
             for table, pack in enumerate(packs)
             for axis, column in enumerate(pack)
         }
+        evidence = 1 / (1 + HALF_EVIDENCE * noise_rows / (n_rows * loss.variance))
         rare = noise_rows * math.sqrt(len(bins)) / n_rows
         self._shapes = [Shape((), Term(0, ()), np.ones(1), np.ones((1, 1)))]
         self._shapes += [
-            Shape((j,), place[j], one.mass, column_loadings(one, rare))
+            Shape((j,), place[j], one.mass, column_loadings(one, rare, evidence))
             for j, one in enumerate(bins)
         ]
         self._terms = Terms([shape.term for shape in self._shapes], cells.shapes)

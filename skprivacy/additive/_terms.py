@@ -16,8 +16,9 @@ from ..mechanisms import Term
 from ._bins import Bins
 
 SHORT_SCALE, LONG_SCALE = 0.1, 0.5
-SHORT, LONG, LINEAR = 0.2, 0.5, 0.3
-"""Ranges of the kernel in ranks; its parts of short and of long range, and its linear part."""
+PARTS_FOR_LITTLE, PARTS_FOR_MUCH = (0.2, 0.5, 0.3), (0.5, 0.3, 0.2)
+"""Ranges of the kernel in ranks; its parts of short and of long range, and its linear part, for
+little and for much evidence."""
 
 ORDER = 0.4
 """Part of the kernel of categories that follows their order."""
@@ -52,7 +53,7 @@ class Shape:
     loadings: np.ndarray
 
 
-def column_loadings(bins: Bins, rare: float) -> np.ndarray:
+def column_loadings(bins: Bins, rare: float, evidence: float) -> np.ndarray:
     """Return the loadings of a column's bins.
 
     Parameters
@@ -61,16 +62,18 @@ def column_loadings(bins: Bins, rare: float) -> np.ndarray:
     rare : float
         Part of the rows of which the noise leaves little: categories of such a mass, and
         missing values, have half the squared norm.
+    evidence : float
+        How much the rows say, from 0 to 1: with more of it the kernel is rougher.
     """
     known = bins.mass / (bins.mass + rare)
     if bins.edges is not None:
-        kernel = _kernel(bins.mass, numeric=True, missing=True)
+        kernel = _kernel(bins.mass, evidence, numeric=True, missing=True)
         kernel[-1, -1] = known[-1]
     else:
         n_listed = bins.n_bins - 2
         parts = np.where(np.arange(bins.n_bins) < n_listed, 1 - ORDER, 1.0)
         kernel = np.diag(known * parts)
-        kernel[:n_listed, :n_listed] += ORDER * _smooth(np.linspace(0.0, 1.0, n_listed))
+        kernel[:n_listed, :n_listed] += ORDER * _smooth(np.linspace(0.0, 1.0, n_listed), evidence)
     return _centred(_root(kernel))
 
 
@@ -97,7 +100,7 @@ def group_bins(bins: Bins, n_groups: int = PAIR_GROUPS) -> np.ndarray:
 def group_loadings(bins: Bins, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mass and loadings of grouped bins; the loadings have mean 0 over the mass."""
     mass = np.bincount(groups, bins.mass)
-    loadings = _root(_kernel(mass, numeric=bins.edges is not None, missing=False))
+    loadings = _root(_kernel(mass, 1.0, numeric=bins.edges is not None, missing=False))
     loadings = loadings - mass @ loadings
     # Centring takes a dimension, which would cost noise in pairs.
     left, values, _ = np.linalg.svd(loadings, full_matrices=False)
@@ -112,7 +115,7 @@ def pair_loadings(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(loadings / max(_longest_row(loadings), 1e-12))
 
 
-def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
+def _kernel(mass: np.ndarray, evidence: float, *, numeric: bool, missing: bool) -> np.ndarray:
     kernel = np.eye(mass.size)
     if numeric:
         inner = mass[:-1] if missing else mass
@@ -120,16 +123,18 @@ def _kernel(mass: np.ndarray, *, numeric: bool, missing: bool) -> np.ndarray:
             inner = inner**RANK_POWER
             ranks = np.cumsum(inner) - inner / 2
             ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
-            kernel[: inner.size, : inner.size] = _smooth(ranks)
+            kernel[: inner.size, : inner.size] = _smooth(ranks, evidence)
     return kernel
 
 
-def _smooth(ranks: np.ndarray) -> np.ndarray:
+def _smooth(ranks: np.ndarray, evidence: float) -> np.ndarray:
     """Return the kernel of places in [0, 1]."""
     apart = np.abs(ranks[:, np.newaxis] - ranks)
     signed = 2 * ranks - 1
-    near = SHORT * np.exp(-apart / SHORT_SCALE) + LONG * np.exp(-apart / LONG_SCALE)
-    return np.asarray(near + LINEAR * np.outer(signed, signed))
+    little, much = np.array(PARTS_FOR_LITTLE), np.array(PARTS_FOR_MUCH)
+    short, long, linear = little + evidence * (much - little)
+    near = short * np.exp(-apart / SHORT_SCALE) + long * np.exp(-apart / LONG_SCALE)
+    return np.asarray(near + linear * np.outer(signed, signed))
 
 
 def _centred(loadings: np.ndarray) -> np.ndarray:
