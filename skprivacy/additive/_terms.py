@@ -142,10 +142,17 @@ def _centred(loadings: np.ndarray) -> np.ndarray:
 
     The centre is found by steps towards the farthest row (Badoiu and Clarkson 2003).
     """
-    centre = loadings.mean(axis=0)
+    products = loadings @ loadings.T
+    squares = products.diagonal()
+    weights = np.full(squares.size, 1 / squares.size)
+    along = products @ weights
     for step in range(CENTRE_STEPS):
-        apart = ((loadings - centre) ** 2).sum(axis=1)
-        centre = centre + (loadings[apart.argmax()] - centre) / (step + 2)
+        # The squared distance to the centre, but for a constant.
+        farthest = (squares - 2 * along).argmax()
+        along += (products[farthest] - along) / (step + 2)
+        weights *= 1 - 1 / (step + 2)
+        weights[farthest] += 1 / (step + 2)
+    centre = weights @ loadings
     left, values, _ = np.linalg.svd(loadings - centre, full_matrices=False)
     kept = values**2 > LEAST_EIGENVALUE * values[0] ** 2
     loadings = left[:, kept] * values[kept]
