@@ -54,6 +54,9 @@ LEARNERS = ("GaussianNB", "CategoricalNB", "ExtraTrees", "KMeans", "PCA")
 LIMIT = 10
 """Process seconds after which a fit is given up; its value is then NaN."""
 
+CLOCK = 1e-4
+"""Seconds below which a fit is not timed."""
+
 MOST_ROWS = 50_000
 """Larger sets are cut to a random part."""
 
@@ -370,7 +373,7 @@ def run(case: Case, repeats: int, epsilons: list[float]) -> Iterator[dict[str, A
                 "epsilon": float(epsilon),
                 "values": values,
                 "seconds": seconds,
-                "time_ratio": float(np.median(seconds)) / unit,
+                "time_ratio": float(np.median(seconds)) / max(unit, CLOCK),
             }
 
 
