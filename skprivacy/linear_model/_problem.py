@@ -212,7 +212,7 @@ class LinearProblem:
         n_features = self.scaling.half.size
         matrix = self.shape.matrix
         matrix = matrix[:n_features] if matrix.ndim == 2 else np.diag(matrix)[:n_features]
-        scale = math.sqrt(strength) / self.radius / self.scaling.half
+        scale = math.sqrt(min(strength, 1e300)) / self.radius / self.scaling.half
         limit = math.sqrt(LARGEST_PENALTY * self.n_rows)
         # No product before the limit: it could overflow.
         scale = np.minimum(scale, limit / np.maximum(np.linalg.norm(matrix, axis=1), 1e-300))
