@@ -1,9 +1,10 @@
-"""Private k-means: cluster a private summary of the rows, then move the centres once.
+"""Private k-means: cluster a private summary of the rows, then move the centres.
 
 A part of the budget makes a k-d tree of noisy counts (`_tree`), whose cells are clustered
-with many restarts at no further cost. The rest pays one step of Lloyd's algorithm on the rows
-themselves, whose noisy means are trusted as far as they say more than their noise. The theory
-is in ``docs/theory/kmeans.md``.
+with many restarts at no further cost. The rest pays six looks at the rows nearest to centres.
+Where noise is strong they are averaged to one step of Lloyd's algorithm, whose noisy means are
+trusted as far as they say more than their noise; where it is weak each is a step of its own.
+The theory is in ``docs/theory/kmeans.md``.
 """
 
 import math
@@ -25,8 +26,14 @@ from ..mechanisms import GaussianGroupMoments, Mechanism
 from ..plan import Facts
 from ._tree import tree_mechanisms, weighted_cells
 
-STEP = "sums of the clusters"
 TREE_SHARE = 0.45
+
+LOOKS = tuple(f"sums of the clusters, look {number}" for number in range(1, 7))
+"""Releases of the rest, of equal noise: a step of Lloyd's algorithm takes one or several."""
+
+NEGLIGIBLE = 0.02
+"""Part of the clusters' variance that the noise of a step may be, for there to be more steps."""
+
 N_RESTARTS = 10
 SPREAD = 0.5
 """Centres that no cell was found for are spread over so much of the box."""
@@ -80,13 +87,14 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
     -----
     Released, under add-remove (replace-one) adjacency: the number of rows, L2 sensitivity 1
     (sqrt(2)); counts of the cells of all levels of a k-d tree, scaled by public parts,
-    sensitivity 1 (sqrt(2)); counts and sums of the rows nearest to each of the centres that
-    the cells give, sensitivity 1 (1.789). The shares of mu squared are .01, .44 and .55. How
-    many levels there are, 2 to 14, follows from the released number of rows.
+    sensitivity 1 (sqrt(2)); six times the counts and sums of the rows nearest to each of some
+    centres that earlier releases give, sensitivity 1 (1.789) each. The shares of mu squared are
+    .01, .44 and .55. How many levels there are, 2 to 14, follows from the released number of
+    rows, and how many of the six make a step from the released cells and sums.
 
     There are no `labels_` and no `inertia_`: a label is a function of its row. `fit_predict`
     fits and then predicts; whoever publishes the result publishes something about the rows.
-    There is no `n_iter_`, for there is one step.
+    There is no `n_iter_`: all six are made, always.
 
     References
     ----------
@@ -162,7 +170,12 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
         return [
             *box,
             *tree_mechanisms(own * TREE_SHARE),
-            GaussianGroupMoments(name=STEP, share=own * (1 - TREE_SHARE), squares=False),
+            *(
+                GaussianGroupMoments(
+                    name=look, share=own * (1 - TREE_SHARE) / len(LOOKS), squares=False
+                )
+                for look in LOOKS
+            ),
         ]
 
     def _assumptions(self, facts: Facts) -> list[str]:
@@ -182,21 +195,36 @@ class DPKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DPEstimator):
         points, sizes = weighted_cells(X, low, high, weights, release)
         # In a common unit: distances are those of the columns as they are.
         unit = float(half.max())
-        start = cluster_points((points - middle) / unit, sizes, self.n_clusters, half / unit)
-        moments = release.sum(
-            STEP,
-            X,
-            groups=nearest(start, low, high, unit),
-            n_groups=self.n_clusters,
-            low=low,
-            high=high,
-            weights=weights,
-        )
-        noise = np.asarray(release.noise_scales[STEP])
-        counts = np.maximum(moments[:, 0], noise[0])
+        cells = (points - middle) / unit
+        centres = cluster_points(cells, sizes, self.n_clusters, half / unit)
         scale = np.maximum(half / unit, 1e-300)
-        known = np.clip(start / scale, -1.0, 1.0)
-        means = moved_centres(moments[:, 1:], counts, noise[1:], known, scale)
+        variance, looks = cell_variance(cells, sizes, centres), list(LOOKS)
+        while looks:
+            sums, noise = [], np.zeros(1)
+            groups = nearest(centres, low, high, unit)
+            while looks:
+                look = looks.pop()
+                sums.append(
+                    release.sum(
+                        look,
+                        X,
+                        groups=groups,
+                        n_groups=self.n_clusters,
+                        low=low,
+                        high=high,
+                        weights=weights,
+                    )
+                )
+                noise = np.asarray(release.noise_scales[look]) / math.sqrt(len(sums))
+                moments = np.mean(sums, axis=0)
+                counts = np.maximum(moments[:, 0], noise[0])
+                # Of the sums' noise on the centres, weighted by the rows that they stand for.
+                spread = np.sum((noise[1:] * scale) ** 2) * np.sum(1 / counts) / counts.sum()
+                if len(looks) % len(sums) == 0 and spread <= NEGLIGIBLE * variance:
+                    break
+            known = np.clip(centres / scale, -1.0, 1.0)
+            means = moved_centres(moments[:, 1:], counts, noise[1:], known, scale)
+            centres = means * scale
         self.cluster_centers_ = middle + means * half
         self.cluster_sizes_ = counts * self.max_weight
         self.bounds_ = low, high
@@ -303,6 +331,14 @@ def cluster_points(
         return np.concatenate([points, np.clip(middle + SPREAD * spread, -half, half)])
     model = KMeans(n_clusters, n_init=N_RESTARTS, random_state=0)
     return np.asarray(model.fit(points, sample_weight=sizes).cluster_centers_)
+
+
+def cell_variance(cells: np.ndarray, sizes: np.ndarray, centres: np.ndarray) -> float:
+    """Return the mean squared distance of weighted cells to their nearest centres."""
+    if not sizes.size:
+        return 0.0
+    _, distances = pairwise_distances_argmin_min(cells, centres)
+    return float(sizes @ distances**2 / sizes.sum())
 
 
 def moved_centres(

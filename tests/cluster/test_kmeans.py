@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 
 from skprivacy import PrivacyAccountant
 from skprivacy.attacks import mu_lower_bound, record, replay, transcript_mu_squared
-from skprivacy.cluster import DPKMeans
-from skprivacy.cluster._kmeans import TREE_SHARE, cluster_points, moved_centres, nearest
+from skprivacy.cluster import DPKMeans, _kmeans
+from skprivacy.cluster._kmeans import LOOKS, TREE_SHARE, cluster_points, moved_centres, nearest
 from skprivacy.interop import diffprivlib_model
 from skprivacy.preprocessing import DPMinMaxScaler
 
@@ -159,6 +159,21 @@ def test_a_rows_group_depends_on_the_row_alone():
     assert (distances[np.arange(3000), expected] <= best + 1e-3).all()
 
 
+@pytest.mark.parametrize(("epsilon", "n_steps"), [(0.01, 1), (1e3, 6)])
+def test_weak_noise_makes_a_step_of_every_look(epsilon, n_steps, blobs, monkeypatch):
+    """All looks are made; what noise there is says how many share the same centres."""
+    starts = []
+
+    def noted(centres, *rest):
+        starts.append(centres)
+        return nearest(centres, *rest)
+
+    monkeypatch.setattr(_kmeans, "nearest", noted)
+    model = DPKMeans(3, epsilon, bounds=BOUNDS, random_state=0).fit(blobs)
+    assert len(starts) == n_steps
+    assert len(model.privacy_.mechanisms) == 2 + len(LOOKS)
+
+
 def test_works_after_a_private_scaler(blobs):
     accountant = PrivacyAccountant(epsilon=2.0, delta=1e-6)
     model = accountant.allocate(
@@ -167,7 +182,7 @@ def test_works_after_a_private_scaler(blobs):
     model.fit(blobs)
     assert len(accountant.entries) == 2
     names = [m["name"] for m in model[-1].privacy_.mechanisms]
-    assert names == ["number of rows", "counts of cells", "sums of the clusters"]
+    assert names == ["number of rows", "counts of cells", *LOOKS]
 
 
 def test_pickle_holds_the_released_model_alone(blobs):
