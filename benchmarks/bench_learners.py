@@ -51,7 +51,7 @@ from skprivacy.naive_bayes import DPCategoricalNB, DPGaussianNB
 
 EPSILONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 LEARNERS = ("GaussianNB", "CategoricalNB", "ExtraTrees", "KMeans", "PCA")
-LIMIT = 10
+LIMIT = 3
 """Process seconds after which a fit is given up; its value is then NaN."""
 
 CLOCK = 1e-4
