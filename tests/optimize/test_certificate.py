@@ -117,7 +117,7 @@ def test_what_lies_beyond_the_computed_range(lowest, rho, eta):
 @pytest.mark.parametrize("absent", [False, True])
 @pytest.mark.parametrize(("rho", "eta"), CROSS_ENTROPY)
 def test_scores_of_a_softmax_are_below_gaussian_ones(rho, eta, absent):
-    c = np.arange(0, 20, 0.02)
+    c = np.arange(0, 20.02, 0.02)
     bounds = certificate.softmax_bounds(rho, c, absent=absent)
     assert certificate.worst_ratio(eta, c, bounds) < 1 - 1e-3
     assert certificate.worst_ratio(0.9 * eta, c, bounds) > 1
