@@ -143,15 +143,7 @@ class Objective:
             value += float(losses.sum())
             gradient += z.T @ slopes
             if matrix is not None:
-                dense = z.toarray() if is_sparse(z) else z
-                for k in range(n_scores):
-                    for j in range(k + 1):
-                        curvatures = second(k, j) if u is None else u * second(k, j)
-                        if k == j:
-                            scaled = np.sqrt(curvatures)[:, np.newaxis] * dense
-                            matrix[k, k] += scaled.T @ scaled
-                        else:
-                            matrix[k, j] += (curvatures[:, np.newaxis] * dense).T @ dense
+                _add_curvature(matrix, z.toarray() if is_sparse(z) else z, second, u)
         return self._regularised(w, value, gradient, matrix)
 
     def draft(
@@ -187,22 +179,8 @@ class Objective:
             pulled += block.pull(slopes)
             slope_sum += float(np.abs(slopes).sum())
             used, n_blocks, longest = used + losses.size, n_blocks + 1, max(longest, losses.size)
-            if matrix is None:
-                continue
-            dense = block.dense()
-            if n_scores == 1:
-                curvatures = second(0, 0) if u is None else u * second(0, 0)
-                dense *= np.sqrt(curvatures)[:, np.newaxis]
-                matrix[0, 0] += dense.T @ dense
-                continue
-            for k in range(n_scores):
-                for j in range(k + 1):
-                    curvatures = second(k, j) if u is None else u * second(k, j)
-                    if k == j:
-                        scaled = np.sqrt(curvatures)[:, np.newaxis] * dense
-                        matrix[k, k] += scaled.T @ scaled
-                    else:
-                        matrix[k, j] += (curvatures[:, np.newaxis] * dense).T @ dense
+            if matrix is not None:
+                _add_curvature(matrix, block.dense(), second, u, spent=True)
         scale = n_rows / used
         if matrix is not None:
             matrix *= scale
@@ -243,6 +221,30 @@ class Objective:
         square = matrix.transpose(2, 0, 3, 1).reshape(w.size, w.size)
         square[np.diag_indices(w.size)] += self.regularization
         return Evaluation(value, flat, square)
+
+
+def _add_curvature(
+    matrix: np.ndarray,
+    rows: np.ndarray,
+    second: Callable[[int, int], np.ndarray],
+    weights: np.ndarray | None,
+    *,
+    spent: bool = False,
+) -> None:
+    """Add a block's part of the Hessian to the lower blocks of `matrix`.
+
+    With ``spent=True`` nobody needs `rows` any more, and one score writes over them.
+    """
+    n_scores = matrix.shape[0]
+    out = rows if spent and n_scores == 1 else None
+    for k in range(n_scores):
+        for j in range(k + 1):
+            curvatures = second(k, j) if weights is None else weights * second(k, j)
+            if k == j:
+                scaled = np.multiply(np.sqrt(curvatures)[:, np.newaxis], rows, out=out)
+                matrix[k, k] += scaled.T @ scaled
+            else:
+                matrix[k, j] += (curvatures[:, np.newaxis] * rows).T @ rows
 
 
 def gradient_rounding(
