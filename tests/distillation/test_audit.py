@@ -119,5 +119,5 @@ def test_end_to_end_finds_no_violation_and_finds_halved_noise():
 
 def test_end_to_end_finds_no_violation_under_add_remove():
     """The label tells half of mu only: the vote is missing, and not another one."""
-    bound, claimed = audit("add-remove", 250)
+    bound, claimed = audit("add-remove", 1000)
     assert 0.05 * claimed < bound <= claimed
